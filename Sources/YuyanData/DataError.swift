@@ -1,0 +1,30 @@
+public import Foundation
+
+/// What is wrong with a file, a record or a setting, as one sentence that names the place and says what would be right.
+public struct DataError: Error, Sendable, Hashable, CustomStringConvertible, LocalizedError {
+    /// The whole sentence.
+    public let description: String
+
+    /// An error with this sentence.
+    public init(_ description: String) {
+        self.description = description
+    }
+
+    /// The same sentence, for code that prints `localizedDescription`.
+    public var errorDescription: String? { description }
+
+    /// An error at a line of a file, written `file:line: sentence`, as editors and compilers do.
+    init(_ file: URL, line: Int, _ sentence: String) {
+        self.init("\(file.path):\(line): \(sentence)")
+    }
+
+    /// The failure of a system call on a file: what was tried and what the system said.
+    static func system(_ action: String, _ file: URL, code: Int32 = errno) -> DataError {
+        DataError("\(file.path): cannot \(action): \(String(cString: strerror(code)))")
+    }
+}
+
+extension Sequence where Element == String {
+    /// `"a", "b"`: names as an error sentence lists them.
+    var quotedList: String { map { "\"\($0)\"" }.joined(separator: ", ") }
+}
