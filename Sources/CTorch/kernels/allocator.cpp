@@ -1,0 +1,140 @@
+// A caching allocator for CPU tensors. malloc gives large blocks back to the system at once, and the next step pays for fresh, zeroed
+// pages again: 8 % of a training step was spent there. Here a freed block waits for the next tensor of its size class.
+#include "../shim.h"
+
+#include <c10/core/CPUAllocator.h>
+
+#include <array>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace yy {
+namespace {
+
+constexpr size_t alignment = 64;
+constexpr size_t smallest = size_t(1) << 15;  // below, malloc is as good
+constexpr int stepsPerDoubling = 8;           // so that at most an eighth of a block is wasted
+
+/// In front of every block's data, one cache line.
+struct alignas(alignment) Header {
+    size_t capacity;
+    int sizeClass;  // −1: not kept
+};
+
+struct Cache {
+    std::mutex mutex;
+    std::array<std::vector<Header *>, 64 * stepsPerDoubling> kept;
+    yy_memory statistics{};
+};
+
+Cache &cache() {
+    static auto *shared = new Cache;  // never destroyed: tensors may outlive static destruction
+    return *shared;
+}
+
+/// The class of a size and the class's capacity: 2^k · (8 + i)/8.
+std::pair<int, size_t> sizeClass(size_t bytes) {
+    int doubling = 63 - __builtin_clzll(bytes - 1 | 1);
+    size_t unit = (size_t(1) << doubling) / stepsPerDoubling;
+    size_t steps = (bytes + unit - 1) / unit;  // 8 … 16
+    return {doubling * stepsPerDoubling + int(steps - stepsPerDoubling), steps * unit};
+}
+
+void release(Header *header) {
+    std::free(header);
+}
+
+Header *fresh(size_t capacity) {
+    constexpr size_t hugePage = size_t(1) << 21;
+    bool large = capacity >= 2 * hugePage;
+    void *memory = nullptr;
+    if (posix_memalign(&memory, large ? hugePage : alignment, capacity + sizeof(Header)) != 0) return nullptr;
+#if defined(__linux__)
+    if (large) madvise(memory, capacity + sizeof(Header), MADV_HUGEPAGE);
+#endif
+    return static_cast<Header *>(memory);
+}
+
+struct Allocator final : c10::Allocator {
+    c10::DataPtr allocate(size_t bytes) override {
+        if (bytes == 0) return {nullptr, c10::Device(c10::kCPU)};
+        auto &shared = cache();
+        auto [index, capacity] = bytes < smallest ? std::pair(-1, bytes) : sizeClass(bytes);
+        Header *header = nullptr;
+        {
+            std::lock_guard lock(shared.mutex);
+            if (index >= 0 && !shared.kept[index].empty()) {
+                header = shared.kept[index].back();
+                shared.kept[index].pop_back();
+                shared.statistics.held -= int64_t(capacity);
+            }
+            shared.statistics.live += int64_t(capacity);
+            shared.statistics.peak = std::max(shared.statistics.peak, shared.statistics.live);
+        }
+        if (!header) header = fresh(capacity);
+        if (!header) {
+            yy_memory_trim();
+            header = fresh(capacity);
+        }
+        if (!header) {
+            std::lock_guard lock(shared.mutex);
+            shared.statistics.live -= int64_t(capacity);
+            throw c10::OutOfMemoryError(
+                {__func__, __FILE__, uint32_t(__LINE__)},
+                c10::str("out of memory: a tensor of ", bytes, " bytes was asked for, ", shared.statistics.live, " bytes are in use"));
+        }
+        header->capacity = capacity;
+        header->sizeClass = index;
+        return {header + 1, header, &Allocator::free, c10::Device(c10::kCPU)};
+    }
+
+    static void free(void *context) {
+        auto *header = static_cast<Header *>(context);
+        auto &shared = cache();
+        {
+            std::lock_guard lock(shared.mutex);
+            shared.statistics.live -= int64_t(header->capacity);
+            if (header->sizeClass >= 0) {
+                shared.kept[header->sizeClass].push_back(header);
+                shared.statistics.held += int64_t(header->capacity);
+                return;
+            }
+        }
+        release(header);
+    }
+
+    void copy_data(void *target, const void *source, size_t count) const override { default_copy_data(target, source, count); }
+};
+
+}  // namespace
+}  // namespace yy
+
+void yy_start(void) {
+    static yy::Allocator allocator;
+    c10::SetCPUAllocator(&allocator, /*priority=*/100);
+}
+
+yy_memory yy_memory_statistics(void) {
+    std::lock_guard lock(yy::cache().mutex);
+    return yy::cache().statistics;
+}
+
+void yy_memory_reset_peak(void) {
+    std::lock_guard lock(yy::cache().mutex);
+    yy::cache().statistics.peak = yy::cache().statistics.live;
+}
+
+void yy_memory_trim(void) {
+    auto &shared = yy::cache();
+    std::lock_guard lock(shared.mutex);
+    for (auto &blocks : shared.kept) {
+        for (auto *block : blocks) yy::release(block);
+        blocks.clear();
+    }
+    shared.statistics.held = 0;
+}

@@ -1,0 +1,299 @@
+// Attention on CPUs by blocks of queries that see only the keys they may: memory stays bounded and the upper half of a causal score matrix is
+// never computed. Scores are made by batched matrix products in the model's dtype, the softmax between them here in float32. The way back
+// recomputes the probabilities from each row's log-sum (Dao et al. 2022, "FlashAttention", appendix B.4).
+#include "../shim.h"
+#include "parallel.h"
+
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <vector>
+
+namespace yy {
+namespace {
+
+constexpr int64_t blockOfQueries = 128;
+
+/// The keys that a query may see are one range [low, high): causality cuts the end, its document cuts both.
+struct Ranges {
+    int64_t queries, keys;
+    std::vector<int32_t> low, high;  // [batch, query]
+
+    Ranges(const at::Tensor &documents, bool causal, int64_t batch, int64_t queries, int64_t keys)
+        : queries(queries), keys(keys), low(size_t(batch * queries), 0), high(size_t(batch * queries), int32_t(keys)) {
+        int64_t offset = keys - queries;
+        std::vector<int32_t> start(static_cast<size_t>(keys), 0), end(static_cast<size_t>(keys), int32_t(keys));
+        for (int64_t b = 0; b < batch; b++) {
+            if (documents.defined()) {
+                auto *ids = documents.data_ptr<int32_t>() + b * keys;
+                for (int64_t i = 1; i < keys; i++) start[size_t(i)] = ids[i] == ids[i - 1] ? start[size_t(i - 1)] : int32_t(i);
+                for (int64_t i = keys - 2; i >= 0; i--) end[size_t(i)] = ids[i] == ids[i + 1] ? end[size_t(i + 1)] : int32_t(i + 1);
+            }
+            for (int64_t i = 0; i < queries; i++) {
+                auto at = size_t(b * queries + i), position = size_t(offset + i);
+                low[at] = start[position];
+                high[at] = causal ? int32_t(position + 1) : end[position];
+            }
+        }
+    }
+
+    /// One past the last key that any query of [begin, end) sees.
+    int64_t reach(bool causal, int64_t end) const { return causal ? keys - queries + end : keys; }
+};
+
+template <class T> YY_INLINE float maximum(const T *x, int64_t count) {
+    float lanes[16];
+    for (float &lane : lanes) lane = -INFINITY;
+    for (int64_t i = 0; i + 16 <= count; i += 16)
+        for (int j = 0; j < 16; j++) lanes[j] = lanes[j] > widen(x[i + j]) ? lanes[j] : widen(x[i + j]);
+    for (int64_t i = count / 16 * 16; i < count; i++) lanes[0] = lanes[0] > widen(x[i]) ? lanes[0] : widen(x[i]);
+    return *std::max_element(lanes, lanes + 16);
+}
+
+template <class T> YY_INLINE float sumOfExponentials(const T *x, int64_t count, float scale, float shift) {
+#pragma clang fp reassociate(on)
+    float sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += exponential(widen(x[i]) * scale - shift);
+    return sum;
+}
+
+/// Scores become probabilities in place; gives the log of the row's sum.
+template <class T> YY_INLINE float softmaxRow(T *x, int64_t low, int64_t high, int64_t keys, float scale) {
+    float top = maximum(x + low, high - low) * scale;
+    float sum = sumOfExponentials(x + low, high - low, scale, top);
+    float inverse = 1 / sum;
+    for (int64_t i = low; i < high; i++) store(x[i], exponential(widen(x[i]) * scale - top) * inverse);
+    for (int64_t i = 0; i < low; i++) x[i] = 0;
+    for (int64_t i = high; i < keys; i++) x[i] = 0;
+    return top + std::log(sum);
+}
+
+/// Scores become probabilities, gradients of probabilities become gradients of scores, both in place.
+template <class T>
+YY_INLINE void backwardRow(T *scores, T *gradient, int64_t low, int64_t high, int64_t keys, float scale, float logSum, float delta) {
+    for (int64_t i = low; i < high; i++) {
+        float exponent = widen(scores[i]) * scale - logSum;
+        float p = exponential(exponent > 0 ? 0 : exponent);
+        store(gradient[i], p * (widen(gradient[i]) - delta) * scale);
+        store(scores[i], p);
+    }
+    for (int64_t i = 0; i < low; i++) scores[i] = gradient[i] = 0;
+    for (int64_t i = high; i < keys; i++) scores[i] = gradient[i] = 0;
+}
+
+template <class T> YY_INLINE float dot(const T *a, const T *b, int64_t count) {
+#pragma clang fp reassociate(on)
+    float sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += widen(a[i]) * widen(b[i]);
+    return sum;
+}
+
+YY_CLONES float softmaxRowOf(float *x, int64_t l, int64_t h, int64_t n, float s) { return softmaxRow(x, l, h, n, s); }
+YY_CLONES float softmaxRowOf(bf16 *x, int64_t l, int64_t h, int64_t n, float s) { return softmaxRow(x, l, h, n, s); }
+YY_CLONES void backwardRowOf(float *x, float *g, int64_t l, int64_t h, int64_t n, float s, float z, float d) { backwardRow(x, g, l, h, n, s, z, d); }
+YY_CLONES void backwardRowOf(bf16 *x, bf16 *g, int64_t l, int64_t h, int64_t n, float s, float z, float d) { backwardRow(x, g, l, h, n, s, z, d); }
+YY_CLONES float dotOf(const float *a, const float *b, int64_t n) { return dot(a, b, n); }
+YY_CLONES float dotOf(const bf16 *a, const bf16 *b, int64_t n) { return dot(a, b, n); }
+
+/// [batch, token, head, width] → [batch·heads, token, width], each group of keys repeated for the heads that share it.
+at::Tensor byHead(const at::Tensor &x, int64_t heads) {
+    auto t = x.transpose(1, 2);
+    int64_t groups = t.size(1);
+    if (groups != heads) {
+        t = t.unsqueeze(2).expand({t.size(0), groups, heads / groups, t.size(2), t.size(3)});
+    }
+    return t.reshape({-1, x.size(1), x.size(3)});
+}
+
+/// The way back of `byHead`: sums over the heads of a group.
+at::Tensor byToken(const at::Tensor &x, int64_t batch, int64_t groups) {
+    auto t = x.view({batch, groups, -1, x.size(1), x.size(2)});
+    return (t.size(2) == 1 ? t.squeeze(2) : t.sum(2)).transpose(1, 2);
+}
+
+template <class T> struct Blocked {
+    static void softmax(at::Tensor &scores, const Ranges &ranges, int64_t heads, int64_t first, float scale, float *logSums) {
+        int64_t rows = scores.size(1), keys = scores.size(2);
+        auto *data = static_cast<T *>(scores.data_ptr());
+        parallel(scores.size(0) * rows, 16, [&](int64_t begin, int64_t end) {
+            for (int64_t r = begin; r < end; r++) {
+                int64_t head = r / rows, query = first + r % rows;
+                auto at = size_t(head / heads * ranges.queries + query);
+                logSums[head * ranges.queries + query] = softmaxRowOf(data + r * keys, ranges.low[at], ranges.high[at], keys, scale);
+            }
+        });
+    }
+
+    static void backward(at::Tensor &scores, at::Tensor &gradient, const Ranges &ranges, int64_t heads, int64_t first, float scale,
+                         const float *logSums, const float *deltas) {
+        int64_t rows = scores.size(1), keys = scores.size(2);
+        auto *s = static_cast<T *>(scores.data_ptr()), *g = static_cast<T *>(gradient.data_ptr());
+        parallel(scores.size(0) * rows, 16, [&](int64_t begin, int64_t end) {
+            for (int64_t r = begin; r < end; r++) {
+                int64_t head = r / rows, query = first + r % rows, row = head * ranges.queries + query;
+                auto at = size_t(head / heads * ranges.queries + query);
+                backwardRowOf(s + r * keys, g + r * keys, ranges.low[at], ranges.high[at], keys, scale, logSums[row], deltas[row]);
+            }
+        });
+    }
+
+    /// δ = Σ o·do of each row.
+    static at::Tensor deltas(const at::Tensor &o, const at::Tensor &gradient) {
+        auto result = at::empty({o.size(0) * o.size(1)}, o.options().dtype(at::kFloat));
+        int64_t width = o.size(2);
+        auto *a = static_cast<T *>(o.data_ptr()), *b = static_cast<T *>(gradient.data_ptr());
+        auto *to = result.template data_ptr<float>();
+        parallel(result.numel(), 64, [&](int64_t begin, int64_t end) {
+            for (int64_t r = begin; r < end; r++) to[r] = dotOf(a + r * width, b + r * width, width);
+        });
+        return result;
+    }
+};
+
+template <class F> void byType(const at::Tensor &x, F &&body) {
+    x.scalar_type() == at::kBFloat16 ? body(Blocked<bf16>{}) : body(Blocked<float>{});
+}
+
+struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
+    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &queries, const at::Tensor &keys,
+                              const at::Tensor &values, const at::Tensor &documents, bool causal, double scale) {
+        int64_t batch = queries.size(0), heads = queries.size(2);
+        auto q = byHead(queries, heads), k = byHead(keys, heads), v = byHead(values, heads);
+        Ranges ranges(documents, causal, batch, q.size(1), k.size(1));
+        auto o = at::empty_like(q);
+        auto logSums = at::empty({q.size(0), q.size(1)}, q.options().dtype(at::kFloat));
+        for (int64_t first = 0; first < q.size(1); first += blockOfQueries) {
+            int64_t count = std::min(blockOfQueries, q.size(1) - first), reach = ranges.reach(causal, first + count);
+            auto scores = at::bmm(q.narrow(1, first, count), k.narrow(1, 0, reach).transpose(1, 2));
+            byType(q, [&](auto kernel) { kernel.softmax(scores, ranges, heads, first, float(scale), logSums.data_ptr<float>()); });
+            o.narrow(1, first, count).copy_(at::bmm(scores, v.narrow(1, 0, reach)));
+        }
+        if (queries.requires_grad() || keys.requires_grad() || values.requires_grad()) {
+            context->save_for_backward({queries, keys, values, documents, o, logSums});
+            context->saved_data["causal"] = causal;
+            context->saved_data["scale"] = scale;
+        }
+        return o.view({batch, heads, o.size(1), o.size(2)}).transpose(1, 2);
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context, torch::autograd::variable_list gradients) {
+        auto saved = context->get_saved_variables();
+        bool causal = context->saved_data["causal"].toBool();
+        float scale = float(context->saved_data["scale"].toDouble());
+        int64_t batch = saved[0].size(0), heads = saved[0].size(2), groups = saved[1].size(2);
+        auto q = byHead(saved[0], heads), k = byHead(saved[1], heads), v = byHead(saved[2], heads);
+        const auto &o = saved[4], &logSums = saved[5];
+        auto gradient = byHead(gradients[0], heads);
+        Ranges ranges(saved[3], causal, batch, q.size(1), k.size(1));
+        auto gradientQ = at::empty_like(q);
+        bool several = q.size(1) > blockOfQueries;  // then sums over blocks are kept in float32
+        auto sums = several ? k.options().dtype(at::kFloat) : k.options();
+        auto gradientK = at::zeros(k.sizes(), sums), gradientV = at::zeros(k.sizes(), sums);
+        byType(q, [&](auto kernel) {
+            auto deltas = kernel.deltas(o, gradient);
+            for (int64_t first = 0; first < q.size(1); first += blockOfQueries) {
+                int64_t count = std::min(blockOfQueries, q.size(1) - first), reach = ranges.reach(causal, first + count);
+                auto queriesHere = q.narrow(1, first, count), gradientHere = gradient.narrow(1, first, count);
+                auto keysHere = k.narrow(1, 0, reach), valuesHere = v.narrow(1, 0, reach);
+                auto scores = at::bmm(queriesHere, keysHere.transpose(1, 2));
+                auto gradientScores = at::bmm(gradientHere, valuesHere.transpose(1, 2));
+                kernel.backward(
+                    scores, gradientScores, ranges, heads, first, scale, logSums.template data_ptr<float>(), deltas.template data_ptr<float>());
+                gradientQ.narrow(1, first, count).copy_(at::bmm(gradientScores, keysHere));
+                gradientK.narrow(1, 0, reach).add_(at::bmm(gradientScores.transpose(1, 2), queriesHere));
+                gradientV.narrow(1, 0, reach).add_(at::bmm(scores.transpose(1, 2), gradientHere));
+            }
+        });
+        return {byToken(gradientQ, batch, heads), byToken(gradientK.to(k.scalar_type()), batch, groups),
+                byToken(gradientV.to(k.scalar_type()), batch, groups), at::Tensor(), at::Tensor(), at::Tensor()};
+    }
+};
+
+/// softmax(scale·q·kᵀ + mask)·v, spelled out: other dtypes and devices, and what the tests hold the blocked form against.
+at::Tensor plain(const at::Tensor &queries, const at::Tensor &keys, const at::Tensor &values, const at::Tensor &documents, bool causal, double scale) {
+    auto q = queries.transpose(1, 2), k = keys.transpose(1, 2), v = values.transpose(1, 2);
+    int64_t rows = q.size(2), columns = k.size(2);
+    bool square = causal && rows == columns && !documents.defined();
+    bool grouped = k.size(1) != q.size(1);
+    if (q.is_cuda() && (square || (!causal && !documents.defined()))) {
+        return at::scaled_dot_product_attention(q, k, v, {}, 0.0, square, scale, grouped).transpose(1, 2);
+    }
+    auto mask = at::ones({rows, columns}, q.options().dtype(at::kBool));
+    if (causal) mask = mask.tril(columns - rows);
+    mask = mask.expand({1, 1, rows, columns});
+    if (documents.defined()) {
+        mask = mask & documents.narrow(1, columns - rows, rows).unsqueeze(2).eq(documents.unsqueeze(1)).unsqueeze(1);
+    }
+    return at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, scale, grouped).transpose(1, 2);
+}
+
+/// A few queries over a cache, unrecorded: one pass over keys and values where they lie.
+template <class T>
+YY_INLINE void decodeHead(const T *q, const T *k, int64_t strideK, const T *v, int64_t strideV, int64_t keys, int64_t width, float scale,
+                          float *scores, float *sum, T *o) {
+    for (int64_t t = 0; t < keys; t++) scores[t] = dot(q, k + t * strideK, width) * scale;
+    float top = maximum(scores, keys), total = 0;
+    for (int64_t t = 0; t < keys; t++) total += scores[t] = exponential(scores[t] - top);
+    for (int64_t i = 0; i < width; i++) sum[i] = 0;
+    for (int64_t t = 0; t < keys; t++) {
+        float p = scores[t];
+        const T *row = v + t * strideV;
+        for (int64_t i = 0; i < width; i++) sum[i] += p * widen(row[i]);
+    }
+    for (int64_t i = 0; i < width; i++) store(o[i], sum[i] / total);
+}
+YY_CLONES void decodeHeadOf(const float *q, const float *k, int64_t sk, const float *v, int64_t sv, int64_t n, int64_t w, float s, float *t, float *u, float *o) {
+    decodeHead(q, k, sk, v, sv, n, w, s, t, u, o);
+}
+YY_CLONES void decodeHeadOf(const bf16 *q, const bf16 *k, int64_t sk, const bf16 *v, int64_t sv, int64_t n, int64_t w, float s, float *t, float *u, bf16 *o) {
+    decodeHead(q, k, sk, v, sv, n, w, s, t, u, o);
+}
+
+template <class T> at::Tensor decode(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, bool causal, double scale) {
+    int64_t batch = q.size(0), queries = q.size(1), heads = q.size(2), width = q.size(3), keys = k.size(1), groups = k.size(2);
+    auto o = at::empty({batch, queries, heads, width}, q.options());
+    auto *qs = static_cast<T *>(q.data_ptr()), *ks = static_cast<T *>(k.data_ptr()), *vs = static_cast<T *>(v.data_ptr());
+    auto *os = static_cast<T *>(o.data_ptr());
+    parallel(batch * queries * heads, std::max<int64_t>(1, 16384 / (keys * width)), [&](int64_t begin, int64_t end) {
+        std::vector<float> scores(static_cast<size_t>(keys)), sum(static_cast<size_t>(width));
+        for (int64_t i = begin; i < end; i++) {
+            int64_t head = i % heads, query = i / heads % queries, b = i / heads / queries, group = head / (heads / groups);
+            int64_t visible = causal ? keys - queries + query + 1 : keys;
+            decodeHeadOf(
+                qs + b * q.stride(0) + query * q.stride(1) + head * q.stride(2), ks + b * k.stride(0) + group * k.stride(2), k.stride(1),
+                vs + b * v.stride(0) + group * v.stride(2), v.stride(1), visible, width, float(scale), scores.data(), sum.data(), os + i * width);
+        }
+    });
+    return o;
+}
+
+}  // namespace
+}  // namespace yy
+
+using namespace yy;
+
+yy_status yy_attention(
+    yy_tensor queries, yy_tensor keys, yy_tensor values, yy_tensor documents, bool causal, double scale, yy_tensor *out) {
+    return guarded(out, [&] {
+        const auto &q = tensor(queries), &k = tensor(keys), &v = tensor(values);
+        TORCH_CHECK(q.dim() == 4 && k.dim() == 4 && k.sizes() == v.sizes() && q.size(0) == k.size(0) && q.size(3) == k.size(3)
+                        && q.size(2) % k.size(2) == 0 && (!causal || q.size(1) <= k.size(1)),
+                    "attention: queries ", q.sizes(), ", keys ", k.sizes(), " and values ", v.sizes(), " do not fit");
+        auto ids = documents ? tensor(documents).contiguous() : at::Tensor();
+        TORCH_CHECK(!ids.defined() || (ids.size(0) == k.size(0) && ids.size(1) == k.size(1)),
+                    "attention: documents ", ids.defined() ? ids.sizes() : at::IntArrayRef(), " and keys ", k.sizes(), " do not fit");
+        bool bfloat = q.scalar_type() == at::kBFloat16;
+        if (!q.is_cpu() || !(bfloat || q.scalar_type() == at::kFloat)) return plain(q, k, v, ids, causal, scale);
+        bool recorded = at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
+        bool dense = q.stride(3) == 1 && k.stride(3) == 1 && v.stride(3) == 1;
+        if (!recorded && q.size(1) <= 4 && !ids.defined() && dense) {
+            return bfloat ? decode<bf16>(q, k, v, causal, scale) : decode<float>(q, k, v, causal, scale);
+        }
+        return BlockedAttention::apply(q, k, v, ids, causal, scale);
+    });
+}

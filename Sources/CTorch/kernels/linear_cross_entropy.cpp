@@ -1,0 +1,147 @@
+// The last layer and its loss together, a few rows of logits at a time. With 21k–150k words and a long batch the logits would be the largest
+// tensor of a step, three times over (logits, log-softmax, gradient). Here the gradient of each chunk is made while its logits are still in
+// the cache, so the way back only scales what is already there.
+#include "../shim.h"
+#include "parallel.h"
+
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+namespace yy {
+namespace {
+
+template <class T> YY_INLINE float sumOfExponentials(const T *x, int64_t count, float highest) {
+#pragma clang fp reassociate(on)
+    float sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += exponential(widen(x[i]) - highest);
+    return sum;
+}
+
+template <class T> YY_INLINE float largest(const T *x, int64_t count) {
+    float lanes[16];
+    for (float &lane : lanes) lane = -INFINITY;
+    for (int64_t i = 0; i + 16 <= count; i += 16)
+        for (int j = 0; j < 16; j++) lanes[j] = lanes[j] > widen(x[i + j]) ? lanes[j] : widen(x[i + j]);
+    for (int64_t i = count / 16 * 16; i < count; i++) lanes[0] = lanes[0] > widen(x[i]) ? lanes[0] : widen(x[i]);
+    return *std::max_element(lanes, lanes + 16);
+}
+
+/// Rows of logits become (softmax − one-hot)·scale in place; gives the sum of −log p[target].
+template <class T>
+YY_INLINE double rowsOf(T *logits, const int64_t *targets, int64_t rows, int64_t words, int64_t ignored, float scale) {
+    double loss = 0;
+    for (int64_t row = 0; row < rows; row++) {
+        T *x = logits + row * words;
+        int64_t target = targets[row];
+        if (target == ignored) {
+            std::memset(x, 0, sizeof(T) * size_t(words));
+            continue;
+        }
+        float highest = largest(x, words), right = widen(x[target]);
+        constexpr int64_t block = 512;
+        double sum = 0;
+        for (int64_t start = 0; start < words; start += block) {
+            int64_t end = std::min(words, start + block);
+            sum += sumOfExponentials(x + start, end - start, highest);
+        }
+        loss += std::log(sum) + highest - right;
+        float factor = scale / float(sum);
+        for (int64_t i = 0; i < words; i++) store(x[i], exponential(widen(x[i]) - highest) * factor);
+        store(x[target], (float(std::exp(double(right) - highest) / sum) - 1) * scale);
+    }
+    return loss;
+}
+
+YY_CLONES double rowsFloat(float *x, const int64_t *t, int64_t rows, int64_t words, int64_t ignored, float scale) {
+    return rowsOf(x, t, rows, words, ignored, scale);
+}
+YY_CLONES double rowsBFloat(bf16 *x, const int64_t *t, int64_t rows, int64_t words, int64_t ignored, float scale) {
+    return rowsOf(x, t, rows, words, ignored, scale);
+}
+
+double lossAndGradient(at::Tensor &logits, const at::Tensor &targets, int64_t ignored, float scale) {
+    int64_t rows = logits.size(0), words = logits.size(1);
+    bool bfloat = logits.scalar_type() == at::kBFloat16;
+    if (!logits.is_cpu() || !(bfloat || logits.scalar_type() == at::kFloat)) {
+        auto real = logits.to(at::kFloat);
+        auto kept = targets.ne(ignored).unsqueeze(1);
+        auto index = at::where(kept, targets.unsqueeze(1), at::zeros({}, targets.options()));
+        auto log = at::log_softmax(real, 1);
+        auto loss = (log.gather(1, index).neg() * kept).sum();
+        auto gradient = log.exp_();
+        gradient.scatter_add_(1, index, -kept.to(at::kFloat));
+        logits = (gradient * (kept.to(at::kFloat) * scale)).to(logits.scalar_type());
+        return loss.item<double>();
+    }
+    std::vector<double> losses(size_t(rows), 0.0);
+    auto *ids = targets.data_ptr<int64_t>();
+    parallel(rows, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; row++) {
+            losses[size_t(row)] = bfloat ? rowsBFloat(static_cast<bf16 *>(logits.data_ptr()) + row * words, ids + row, 1, words, ignored, scale)
+                                         : rowsFloat(logits.data_ptr<float>() + row * words, ids + row, 1, words, ignored, scale);
+        }
+    });
+    double loss = 0;
+    for (double one : losses) loss += one;
+    return loss;
+}
+
+struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
+    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &hidden, const at::Tensor &weight,
+                              const at::Tensor &targets, int64_t ignored, double divisor, int64_t chunk) {
+        TORCH_CHECK(hidden.dim() == 2 && weight.dim() == 2 && hidden.size(1) == weight.size(1) && targets.dim() == 1
+                        && targets.size(0) == hidden.size(0),
+                    "hidden ", hidden.sizes(), ", weight ", weight.sizes(), " and targets ", targets.sizes(), " do not fit");
+        auto x = hidden.detach().contiguous(), w = weight.detach();
+        auto ids = targets.contiguous();
+        bool wanted = hidden.requires_grad() || weight.requires_grad();
+        int64_t rows = x.size(0);
+        auto gradientHidden = wanted ? at::empty_like(x) : at::Tensor();
+        at::Tensor gradientWeight;
+        bool several = rows > chunk;
+        double loss = 0;
+        for (int64_t start = 0; start < rows; start += chunk) {
+            int64_t count = std::min(chunk, rows - start);
+            auto part = x.narrow(0, start, count), labels = ids.narrow(0, start, count);
+            auto logits = at::mm(part, w.t());
+            loss += lossAndGradient(logits, labels, ignored, float(1 / divisor));
+            if (!wanted) continue;
+            gradientHidden.narrow(0, start, count).copy_(at::mm(logits, w));
+            auto step = at::mm(logits.t(), part);
+            if (!several) {
+                gradientWeight = step;
+            } else if (!gradientWeight.defined()) {
+                gradientWeight = step.to(at::kFloat);
+            } else {
+                gradientWeight.add_(step);
+            }
+        }
+        if (wanted) {
+            if (gradientWeight.defined()) gradientWeight = gradientWeight.to(w.scalar_type());
+            context->save_for_backward({gradientHidden, gradientWeight});
+        }
+        return at::full({}, loss / divisor, x.options().dtype(at::kFloat));
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context, torch::autograd::variable_list gradients) {
+        auto saved = context->get_saved_variables();
+        double scale = gradients[0].item<double>();
+        auto scaled = [&](const at::Tensor &t) { return scale == 1 || !t.defined() ? t : t * scale; };
+        return {scaled(saved[0]), scaled(saved[1]), {}, {}, {}, {}};
+    }
+};
+
+}  // namespace
+}  // namespace yy
+
+using namespace yy;
+
+yy_status yy_linear_cross_entropy(
+    yy_tensor hidden, yy_tensor weight, yy_tensor targets, int64_t ignored, double divisor, int64_t rows, yy_tensor *out) {
+    return guarded(out, [&] { return LinearCrossEntropy::apply(tensor(hidden), tensor(weight), tensor(targets), ignored, divisor, rows); });
+}

@@ -1,0 +1,84 @@
+// Threads and vectors for the kernels of this folder.
+#pragma once
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+// A kernel is written once in plain C++ and compiled for each instruction set; the loader picks at start.
+#if defined(__x86_64__) && defined(__linux__)
+#define YY_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define YY_CLONES
+#endif
+#define YY_INLINE inline __attribute__((always_inline))
+
+// libtorch's own OpenMP run-time, called by its ABI: a second thread pool would fight with libtorch's for the cores.
+extern "C" void GOMP_parallel(void (*body)(void *), void *context, unsigned threads, unsigned flags) __attribute__((weak));
+extern "C" int omp_get_thread_num(void) __attribute__((weak));
+
+namespace yy {
+
+/// Runs `body(begin, end)` over [0, count) in one contiguous piece a thread. The pieces depend on the count and the number of threads alone.
+template <class Body> void parallel(int64_t count, int64_t grain, const Body &body) {
+    int64_t threads = std::min<int64_t>(at::get_num_threads(), (count + grain - 1) / std::max<int64_t>(grain, 1));
+    if (threads <= 1 || !GOMP_parallel) {
+        if (count > 0) body(int64_t(0), count);
+        return;
+    }
+    struct Context {
+        const Body &body;
+        int64_t count, threads;
+    } context{body, count, threads};
+    GOMP_parallel(
+        [](void *raw) {
+            auto &c = *static_cast<Context *>(raw);
+            int64_t thread = omp_get_thread_num();
+            int64_t begin = c.count * thread / c.threads, end = c.count * (thread + 1) / c.threads;
+            if (begin < end) c.body(begin, end);
+        },
+        &context, static_cast<unsigned>(threads), 0);
+}
+
+/// bfloat16 as its bits: the upper half of a float32. (c10::BFloat16 hides the bits from the vectoriser.)
+using bf16 = uint16_t;
+
+YY_INLINE float widen(bf16 value) {
+    uint32_t bits = uint32_t(value) << 16;
+    float result;
+    std::memcpy(&result, &bits, 4);
+    return result;
+}
+YY_INLINE float widen(float value) { return value; }
+
+/// Round to nearest even. NaN stays NaN only if its upper half says so: the kernels below never make one from finite input.
+YY_INLINE bf16 narrow(float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, 4);
+    return bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+YY_INLINE void store(bf16 &target, float value) { target = narrow(value); }
+YY_INLINE void store(float &target, float value) { target = value; }
+
+/// e^x for x ≤ 0 by 2^n · p(r), |r| ≤ ln2/2, relative error under 2e-7; 0 below −87. Free of branches, so that loops vectorise.
+YY_INLINE float exponential(float x) {
+    float y = x < -87.0f ? -87.0f : x;
+    float n = __builtin_rintf(y * 1.44269504088896341f);
+    float r = y - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    int32_t bits = (int32_t(n) + 127) << 23;
+    float power;
+    std::memcpy(&power, &bits, 4);
+    return x < -87.0f ? 0.0f : p * power;
+}
+
+}  // namespace yy

@@ -1,0 +1,85 @@
+internal import CTorch
+
+extension Tensor {
+    /// Whether operations on it are recorded.
+    public var requiresGradient: Bool { yy_requires_grad(handle) }
+
+    public func setRequiresGradient(_ required: Bool) throws { try check(yy_set_requires_grad(handle, required), "setRequiresGradient", self) }
+
+    /// The same values, out of the recording.
+    public func detach() throws -> Tensor { try Self.make("detach", self) { yy_detach(handle, $0) } }
+
+    /// Adds the derivative of this scalar to `gradient` of every leaf that it was computed from.
+    public func backward() throws { try check(yy_backward(handle), "backward", self) }
+
+    /// What `backward` has summed up, if anything.
+    public var gradient: Tensor? {
+        get throws {
+            var out: yy_tensor?
+            try check(yy_grad(handle, &out), "gradient", self)
+            return out.map(Tensor.init(owning:))
+        }
+    }
+
+    public func clearGradient() { yy_clear_grad(handle) }
+}
+
+/// Runs `body` without recording.
+public func withoutGradient<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let before = yy_grad_enabled()
+    yy_set_grad_enabled(false)
+    defer { yy_set_grad_enabled(before) }
+    return try body()
+}
+
+/// Runs `body` in inference mode: nothing is recorded or counted, and what it makes can never take part in a gradient.
+public func withInference<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let guarded = yy_inference_begin()
+    defer { yy_inference_end(guarded) }
+    return try body()
+}
+
+/// Computes `body(x)` without keeping what is inside, and computes it again when the gradient is wanted: memory for time (Chen et al. 2016). `body`
+/// must give the same value both times.
+public func recomputing(_ x: Tensor, _ body: @escaping (Tensor) throws -> Tensor) throws -> Tensor {
+    /// The closure, and the error it threw on its way through C++.
+    final class Context {
+        let body: (Tensor) throws -> Tensor
+        var failure: (any Error)?
+        init(_ body: @escaping (Tensor) throws -> Tensor) { self.body = body }
+    }
+    let context = Context(body)
+    do {
+        return try Tensor.make("recomputing", x) { out in
+            yy_recompute(
+                x.handle, Unmanaged.passRetained(context).toOpaque(),
+                { raw, handle, out in
+                    let context = Unmanaged<Context>.fromOpaque(raw!).takeUnretainedValue()
+                    do {
+                        let result = try context.body(Tensor(borrowing: handle!))
+                        out!.pointee = try result.retained()
+                        return YY_OK
+                    } catch {
+                        context.failure = error
+                        return YY_OUT_OF_MEMORY
+                    }
+                },
+                { Unmanaged<Context>.fromOpaque($0!).release() }, out)
+        }
+    } catch {
+        throw context.failure ?? error
+    }
+}
+
+extension Tensor {
+    /// A second owner of a handle that somebody else keeps.
+    init(borrowing handle: yy_tensor) throws { self = try Self.make("alias") { yy_alias(handle, $0) } }
+
+    /// A handle that the receiver of it must release.
+    func retained() throws -> yy_tensor {
+        var out: yy_tensor?
+        try check(yy_alias(handle, &out), "alias", self)
+        guard let out else { preconditionFailure("alias made no tensor") }
+        return out
+    }
+}

@@ -1,0 +1,82 @@
+internal import CTorch
+
+// What layers are made of.
+extension Tensor {
+    /// Rows of a table: `self` [words, width] at int64 ids of any shape → [..., width].
+    public func embedding(_ ids: Tensor) throws -> Tensor { try Self.make("embedding", self, ids) { yy_embedding(handle, ids.handle, $0) } }
+
+    /// x·Wᵀ + b with x [..., in], W [out, in], b [out].
+    public func linear(_ weight: Tensor, _ bias: Tensor? = nil) throws -> Tensor {
+        try Self.make("linear", self, weight) { yy_linear(handle, weight.handle, bias?.handle, $0) }
+    }
+
+    /// (x − mean)/√(variance + ε)·w + b over the last dimension (Ba et al. 2016), computed in float32 whatever the dtype.
+    public func layerNorm(_ weight: Tensor, _ bias: Tensor?, epsilon: Double) throws -> Tensor {
+        try Self.make("layerNorm", self, weight) { yy_layer_norm(handle, weight.handle, bias?.handle, epsilon, $0) }
+    }
+
+    /// Inverted dropout: kept elements are divided by 1 − probability. The mask is a function of the seed.
+    public func dropout(_ probability: Double, seed: UInt64) throws -> Tensor {
+        try Self.make("dropout", self) { yy_dropout(handle, probability, seed, $0) }
+    }
+
+    /// softmax(scale·q·kᵀ)·v (Vaswani et al. 2017, eq. 1).
+    ///
+    /// Queries [batch, query, head, width]; keys and values [batch, key, group, width], each group shared by head/group heads. Query i stands at
+    /// position key − query + i, and with `causal` sees the keys up to its own. `documents` [batch, key] int32 numbers the documents of a packed
+    /// row: a token sees its own document only. Returns [batch, query, head, width].
+    public static func attention(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, documents: Tensor? = nil, causal: Bool = true, scale: Double) throws
+        -> Tensor
+    {
+        try make("attention", queries, keys) { yy_attention(queries.handle, keys.handle, values.handle, documents?.handle, causal, scale, $0) }
+    }
+
+    /// Σ −log softmax(h·Wᵀ)[target] / divisor over the rows whose target is not `ignored`: hidden [n, width], weight [words, width], int64 targets [n].
+    /// The logits exist for `rows` rows at a time only.
+    public static func linearCrossEntropy(
+        _ hidden: Tensor, _ weight: Tensor, targets: Tensor, ignored: Int = -100, divisor: Double, rows: Int = 512
+    ) throws -> Tensor {
+        try make("linearCrossEntropy", hidden, weight) {
+            yy_linear_cross_entropy(hidden.handle, weight.handle, targets.handle, Int64(ignored), divisor, Int64(rows), $0)
+        }
+    }
+
+    /// Mean of −log softmax(logits)[target]: logits [n, words], int64 targets [n].
+    public func crossEntropy(_ targets: Tensor, ignored: Int = -100) throws -> Tensor {
+        try Self.make("crossEntropy", self, targets) { yy_cross_entropy(handle, targets.handle, Int64(ignored), $0) }
+    }
+
+    /// Σ x². On the CPU the same bits whatever the number of threads.
+    public func sumOfSquares() throws -> Double {
+        var result = 0.0
+        try check(yy_sum_of_squares(handle, &result), "sumOfSquares", self)
+        return result
+    }
+}
+
+/// The settings of one AdamW step (Loshchilov & Hutter 2019).
+public struct AdamWStep: Sendable {
+    public var learningRate: Double
+    public var beta1: Double
+    public var beta2: Double
+    public var epsilon: Double
+    public var weightDecay: Double
+    /// Multiplies the gradient on the way: clipping.
+    public var gradientScale: Double
+    /// From 1.
+    public var step: Int
+
+    public init(learningRate: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double, gradientScale: Double, step: Int) {
+        (self.learningRate, self.beta1, self.beta2, self.epsilon) = (learningRate, beta1, beta2, epsilon)
+        (self.weightDecay, self.gradientScale, self.step) = (weightDecay, gradientScale, step)
+    }
+
+    /// Updates float32 `weight` and moments in place, in one pass over memory, and rounds the new weights into `copy`.
+    public func update(_ weight: Tensor, copy: Tensor?, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor) throws {
+        let setting = yy_adamw(
+            learning_rate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: weightDecay, gradient_scale: gradientScale,
+            step: Int64(step))
+        try check(
+            yy_adamw_step(weight.handle, copy?.handle, gradient.handle, firstMoment.handle, secondMoment.handle, setting), "AdamW", weight, gradient)
+    }
+}

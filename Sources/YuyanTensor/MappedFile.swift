@@ -1,0 +1,29 @@
+public import Foundation
+
+/// A file's bytes, mapped read-only. Pages that a tensor writes to become private copies; the file never changes.
+public final class MappedFile {
+    public let url: URL
+    public let bytes: UnsafeRawBufferPointer
+
+    public init(_ url: URL) throws {
+        self.url = url
+        let descriptor = open(url.path, O_RDONLY)
+        guard descriptor >= 0 else { throw TensorError.file("cannot open \(url.path): \(String(cString: strerror(errno)))") }
+        defer { close(descriptor) }
+        var information = stat()
+        guard fstat(descriptor, &information) == 0 else { throw TensorError.file("cannot read \(url.path): \(String(cString: strerror(errno)))") }
+        let count = Int(information.st_size)
+        guard count > 0 else {
+            bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+            return
+        }
+        guard let memory = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0), memory != MAP_FAILED else {
+            throw TensorError.file("cannot map \(url.path): \(String(cString: strerror(errno)))")
+        }
+        bytes = UnsafeRawBufferPointer(start: memory, count: count)
+    }
+
+    deinit {
+        if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+    }
+}
