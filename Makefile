@@ -1,0 +1,32 @@
+# Two commands do all: `make quickstart` and `make test`. Each installs what is missing, builds and runs.
+
+SWIFT := swift
+# Tests look inside the modules; with the same flags everywhere, all targets share one build.
+FLAGS := -c release -Xswiftc -enable-testing
+BINARY := .build/release/yuyan
+
+.PHONY: quickstart test build setup bench parity lint clean
+
+quickstart: build
+	$(BINARY) quickstart
+
+test: setup
+	$(SWIFT) test $(FLAGS)
+
+build: setup
+	$(SWIFT) build $(FLAGS)
+
+setup:
+	@Scripts/setup.sh
+
+bench: build
+	Benchmarks/run.sh $(BINARY)
+
+parity: build
+	Scripts/parity.sh $(BINARY)
+
+lint: setup
+	Scripts/lint.sh $(FLAGS)
+
+clean:
+	rm -rf .build .parity

@@ -1,0 +1,39 @@
+import Foundation
+
+/// What a task answered, ready to be printed or written.
+public struct TaskResult: Sendable {
+    /// Each result as one line of JSON, keys in snake case.
+    public let json: [String]
+    /// Each result for a person: its own description, or `key: value` lines.
+    public let text: [String]
+
+    /// The results in a task's output: the elements of an array, or the one value.
+    public init(_ output: some Encodable) {
+        let items = (output as? [any Encodable]) ?? [output]
+        json = items.map { Self.json($0) }
+        text = items.map { item in
+            if let described = item as? any CustomStringConvertible, !(item is [String: Any]) { return described.description }
+            return Self.lines(SettingEncoder.encode(item), under: "").joined(separator: "\n")
+        }
+    }
+
+    /// One value as one line of JSON.
+    public static func json(_ value: some Encodable) -> String {
+        let encoder = JSONEncoder()
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        // Text that is not valid Unicode cannot occur in a Swift string: encoding fails only by a programmer's error.
+        guard let data = try? encoder.encode(value) else { preconditionFailure("\(type(of: value)) cannot be written as JSON") }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    private static func lines(_ setting: Setting, under name: String) -> [String] {
+        switch setting.value {
+        case .null: []
+        case .scalar(let text, _): [name.isEmpty ? text : "\(name): \(text)"]
+        case .list(let items): items.flatMap { lines($0, under: name) }
+        case .map(let entries): entries.flatMap { lines($0.value, under: name.isEmpty ? $0.key : "\(name).\($0.key)") }
+        }
+    }
+}
