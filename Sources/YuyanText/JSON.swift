@@ -123,7 +123,7 @@ private struct JSONParser {
 
     mutating func number() throws -> JSON {
         let start = index
-        while index < data.count, UInt8(ascii: "+")...UInt8(ascii: "9") ~= data[index] || data[index] | 0x20 == UInt8(ascii: "e") { index += 1 }
+        while index < data.count, "+-.eE0123456789".utf8.contains(data[index]) { index += 1 }
         guard let value = Double(String(decoding: data[start..<index], as: UTF8.self)) else { throw failure("a malformed value") }
         return .number(value)
     }

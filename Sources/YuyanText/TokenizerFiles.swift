@@ -8,12 +8,12 @@ struct TokenizerFiles: Sendable {
         case sentencePiece = "tokenizer.model"
     }
 
-    var kind: Kind
-    var model: [UInt8]
+    let kind: Kind
+    let model: [UInt8]
     /// `tokenizer_config.json`, an empty object without one.
-    var configuration: JSON = .object([])
+    var configuration: JSON
     /// Where the files came from, for messages.
-    var origin: String
+    let origin: String
 
     init(kind: Kind, model: [UInt8], configuration: JSON, origin: String) {
         self.kind = kind
@@ -28,30 +28,32 @@ struct TokenizerFiles: Sendable {
             guard FileManager.default.fileExists(atPath: file.path) else { return nil }
             do { return Array(try Data(contentsOf: file)) } catch { throw TokenizerError("\(file.path) cannot be read.") }
         }
-        origin = folder.path
-        if let bytes = try read("tokenizer_config.json") {
-            configuration = try JSON(parsing: bytes, name: folder.appending(path: "tokenizer_config.json").path)
+        func readObject(_ name: String) throws -> JSON? {
+            guard let bytes = try read(name) else { return nil }
+            let json = try JSON(parsing: bytes, name: folder.appending(path: name).path)
+            guard json.members != nil else { throw TokenizerError("\(folder.appending(path: name).path) is not a JSON object.") }
+            return json
         }
+        origin = folder.path
+        var configuration = try readObject("tokenizer_config.json") ?? .object([])
         if let template = try read("chat_template.jinja"), configuration["chat_template"] == nil {
             configuration.set("chat_template", .string(template))
         }
-        if let bytes = try read("special_tokens_map.json") {
-            let map = try JSON(parsing: bytes, name: folder.appending(path: "special_tokens_map.json").path)
-            for (key, value) in map.members ?? [] {
-                let key = String(decoding: key, as: UTF8.self)
-                if configuration[key] == nil { configuration.set(key, value) }
-            }
+        for (key, value) in try readObject("special_tokens_map.json")?.members ?? [] {
+            let key = String(decoding: key, as: UTF8.self)
+            if configuration[key] == nil { configuration.set(key, value) }
         }
-        let sentencePiece = try read("tokenizer.model") ?? read("spiece.model")
+        self.configuration = configuration
+
+        let library = try read("tokenizer.model") ?? read("spiece.model")
         if let bytes = try read("tokenizer.json") {
-            (kind, model) = (.json, bytes)
-            // T5 and our own unigram folders hold the same tokenizer twice; the library's model is the one with all its rules.
-            let json = try JSON(parsing: bytes, name: folder.appending(path: "tokenizer.json").path)
-            if let sentencePiece, json["model"]?["type"]?.text == "Unigram" { (kind, model) = (.sentencePiece, sentencePiece) }
+            // A folder may hold a unigram model twice, for Python's tokenizers and for the library, which knows all of its rules.
+            let isUnigram = try library != nil && readObject("tokenizer.json")?["model"]?["type"]?.text == "Unigram"
+            (kind, model) = isUnigram ? (.sentencePiece, library ?? []) : (.json, bytes)
         } else if let bytes = try read("vocab.txt") {
             (kind, model) = (.vocabulary, bytes)
-        } else if let sentencePiece {
-            (kind, model) = (.sentencePiece, sentencePiece)
+        } else if let library {
+            (kind, model) = (.sentencePiece, library)
         } else if FileManager.default.fileExists(atPath: folder.path) {
             throw TokenizerError("\(folder.path) holds no tokenizer: none of tokenizer.json, vocab.txt, tokenizer.model and spiece.model is there.")
         } else {
@@ -59,19 +61,66 @@ struct TokenizerFiles: Sendable {
         }
     }
 
-    var chatTemplate: ChatTemplate? {
-        configuration["chat_template"]?.text.flatMap { ChatTemplate(jinja: $0) }
-    }
-
     var modelName: String { "\(origin)/\(kind.rawValue)" }
 
-    func write(to folder: URL) throws {
+    /// What `added_tokens_decoder` of the configuration adds to the vocabulary.
+    func addedTokens() throws -> [AddedTokens.Token] {
+        try (configuration["added_tokens_decoder"]?.members ?? []).map { key, value in
+            guard let id = Int32(String(decoding: key, as: UTF8.self)), 0..<(1 << 24) ~= id, let content = value["content"]?.bytes else {
+                throw TokenizerError("\(origin)/tokenizer_config.json: an entry of \"added_tokens_decoder\" has no id for a key or no \"content\".")
+            }
+            return AddedTokens.Token(value, id: id, content: content)
+        }
+    }
+
+    /// The configuration with what transformers needs to load the folder.
+    private func completed() -> JSON {
+        var configuration = configuration
+        if configuration["tokenizer_class"] == nil {
+            let name =
+                switch kind {
+                case .json: "PreTrainedTokenizerFast"
+                case .vocabulary: "BertTokenizer"
+                case .sentencePiece: "LlamaTokenizer"
+                }
+            configuration.set("tokenizer_class", .string(name))
+            if kind == .sentencePiece {
+                // A bare model file asks for neither; LlamaTokenizer would add a BOS.
+                configuration.set("add_bos_token", .bool(false))
+                configuration.set("add_eos_token", .bool(false))
+            }
+        }
+        return configuration
+    }
+
+    func write(to folder: URL, alongside others: [(name: String, bytes: [UInt8])] = []) throws {
         do {
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-            try Data(model).write(to: folder.appending(path: kind.rawValue), options: .atomic)
-            try Data(configuration.serialized() + [0x0A]).write(to: folder.appending(path: "tokenizer_config.json"), options: .atomic)
+            for (name, bytes) in [(kind.rawValue, model), ("tokenizer_config.json", completed().serialized() + [0x0A])] + others {
+                try Data(bytes).write(to: folder.appending(path: name), options: .atomic)
+            }
         } catch {
             throw TokenizerError("The tokenizer cannot be written to \(folder.path): \(error.localizedDescription)")
         }
+    }
+}
+
+extension JSON {
+    /// The token that a configuration names for a role, written as text or as an added token.
+    func tokenName(_ role: String) -> String? {
+        self[role]?.text ?? self[role]?["content"]?.text
+    }
+}
+
+extension SpecialTokens {
+    /// The roles of `tokenizer_config.json`; `defaults` names tokens for roles that it does not give.
+    init(_ configuration: JSON, _ vocabulary: Vocabulary, defaults: [String: String] = [:]) {
+        func id(_ role: String) -> Int32? {
+            (configuration.tokenName(role) ?? defaults[role]).flatMap { vocabulary.id(of: $0) }
+        }
+        (bos, eos, pad, unk) = (id("bos_token"), id("eos_token"), id("pad_token"), id("unk_token"))
+        (cls, sep, mask) = (id("cls_token"), id("sep_token"), id("mask_token"))
+        // The one name for the end of a text that GPT-style files without a configuration share.
+        if eos == nil, configuration["eos_token"] == nil { eos = vocabulary.id(of: "<|endoftext|>") }
     }
 }
