@@ -70,5 +70,11 @@ struct Recompute : torch::autograd::Function<Recompute> {
 }  // namespace
 
 yy_status yy_recompute(yy_tensor x, void *context, yy_forward forward, void (*release)(void *), yy_tensor *out) {
-    return guarded(out, [&] { return Recompute::apply(tensor(x), c10::make_intrusive<Closure>(context, forward, release)); });
+    return guarded(out, [&] {
+        auto closure = c10::make_intrusive<Closure>(context, forward, release);
+        auto input = tensor(x);
+        // What is inside may need gradients when x does not, and libtorch records a Function for its inputs' sake only.
+        if (at::GradMode::is_enabled() && !input.requires_grad()) input = input.detach().set_requires_grad(true);
+        return Recompute::apply(input, closure);
+    });
 }

@@ -62,9 +62,16 @@
 #include <ATen/ops/unsqueeze.h>
 #include <ATen/ops/where.h>
 
+#include <cmath>
 #include <vector>
 
 using namespace yy;
+
+/// A whole number does not turn integers into floats, as it does not in Python, where 1 and 1.0 differ.
+static at::Scalar scalar(const at::Tensor &a, double b) {
+    bool whole = at::isIntegralType(a.scalar_type(), /*includeBool=*/false) && b == std::trunc(b) && std::abs(b) < 9007199254740992.0;
+    return whole ? at::Scalar(int64_t(b)) : at::Scalar(b);
+}
 
 #define UNARY(name, expression) \
     yy_status yy_##name(yy_tensor a_, yy_tensor *out) { \
@@ -129,15 +136,16 @@ BINARY(logical_or, at::logical_or(a, b))
 BINARY(matmul, at::matmul(a, b))
 BINARY(embedding, at::embedding(a, b))
 
-SCALAR(add, at::add(a, b))
-SCALAR(mul, at::mul(a, b))
+SCALAR(add, at::add(a, scalar(a, b)))
+SCALAR(mul, at::mul(a, scalar(a, b)))
+SCALAR(div, at::div(a, b))
 SCALAR(pow, at::pow(a, b))
-SCALAR(eq, at::eq(a, b))
-SCALAR(ne, at::ne(a, b))
-SCALAR(lt, at::lt(a, b))
-SCALAR(le, at::le(a, b))
-SCALAR(gt, at::gt(a, b))
-SCALAR(ge, at::ge(a, b))
+SCALAR(eq, at::eq(a, scalar(a, b)))
+SCALAR(ne, at::ne(a, scalar(a, b)))
+SCALAR(lt, at::lt(a, scalar(a, b)))
+SCALAR(le, at::le(a, scalar(a, b)))
+SCALAR(gt, at::gt(a, scalar(a, b)))
+SCALAR(ge, at::ge(a, scalar(a, b)))
 
 REDUCTION(sum, at::sum(a, {dimension}, keep))
 REDUCTION(mean, at::mean(a, {dimension}, keep))
@@ -153,7 +161,7 @@ ALONG(unsqueeze, at::unsqueeze(a, dimension))
 ALONG(squeeze, at::squeeze(a, dimension))
 
 yy_status yy_clamp(yy_tensor a, double low, double high, yy_tensor *out) {
-    return guarded(out, [&] { return at::clamp(tensor(a), low, high); });
+    return guarded(out, [&] { return at::clamp(tensor(a), scalar(tensor(a), low), scalar(tensor(a), high)); });
 }
 
 yy_status yy_where(yy_tensor condition, yy_tensor a, yy_tensor b, yy_tensor *out) {

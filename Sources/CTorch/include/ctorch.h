@@ -110,7 +110,7 @@ YY_UNARY(contiguous) YY_UNARY(clone) YY_UNARY(detach) YY_UNARY(sum_all) YY_UNARY
 YY_BINARY(add) YY_BINARY(sub) YY_BINARY(mul) YY_BINARY(div) YY_BINARY(maximum) YY_BINARY(minimum)
 YY_BINARY(eq) YY_BINARY(ne) YY_BINARY(lt) YY_BINARY(le) YY_BINARY(gt) YY_BINARY(ge) YY_BINARY(logical_and) YY_BINARY(logical_or)
 YY_BINARY(matmul) YY_BINARY(embedding)
-YY_SCALAR(add) YY_SCALAR(mul) YY_SCALAR(pow) YY_SCALAR(eq) YY_SCALAR(ne) YY_SCALAR(lt) YY_SCALAR(le) YY_SCALAR(gt) YY_SCALAR(ge)
+YY_SCALAR(add) YY_SCALAR(mul) YY_SCALAR(div) YY_SCALAR(pow) YY_SCALAR(eq) YY_SCALAR(ne) YY_SCALAR(lt) YY_SCALAR(le) YY_SCALAR(gt) YY_SCALAR(ge)
 YY_REDUCTION(sum) YY_REDUCTION(mean) YY_REDUCTION(amax) YY_REDUCTION(amin) YY_REDUCTION(argmax) YY_REDUCTION(logsumexp)
 YY_ALONG(softmax) YY_ALONG(log_softmax) YY_ALONG(cumsum) YY_ALONG(unsqueeze) YY_ALONG(squeeze)
 

@@ -69,14 +69,18 @@ using namespace yy;
 
 yy_status yy_adamw_step(yy_tensor w, yy_tensor copy, yy_tensor g, yy_tensor m, yy_tensor v, yy_adamw s) {
     return guarded([&] {
+        at::NoGradGuard unrecorded;
         const auto &master = tensor(w), &gradient = tensor(g), &first = tensor(m), &second = tensor(v);
-        TORCH_CHECK(master.sizes() == gradient.sizes(), "AdamW: weight ", master.sizes(), " and gradient ", gradient.sizes(), " differ in shape");
+        TORCH_CHECK(master.sizes() == gradient.sizes(), "weight ", master.sizes(), " and gradient ", gradient.sizes(), " differ in shape");
+        TORCH_CHECK(master.sizes() == first.sizes() && master.sizes() == second.sizes() && (!copy || master.sizes() == tensor(copy).sizes()),
+                    "weight ", master.sizes(), " and moments ", first.sizes(), ", ", second.sizes(), " or copy differ in shape");
         Coefficients c{
             float(s.learning_rate), float(s.beta1), float(s.beta2), float(s.epsilon), float(1 - s.learning_rate * s.weight_decay),
             float(s.gradient_scale), float(1 / (1 - std::pow(s.beta1, double(s.step)))), float(1 / (1 - std::pow(s.beta2, double(s.step))))};
         bool bfloat = gradient.scalar_type() == at::kBFloat16;
         bool plain = master.is_cpu() && (bfloat || gradient.scalar_type() == at::kFloat)
-            && (!copy || tensor(copy).scalar_type() == at::kBFloat16) && master.is_contiguous() && (!copy || tensor(copy).is_contiguous());
+            && (!copy || tensor(copy).scalar_type() == at::kBFloat16) && master.is_contiguous() && (!copy || tensor(copy).is_contiguous())
+            && first.is_contiguous() && second.is_contiguous();
         if (!plain) return updateAnywhere(master, copy, gradient, first, second, c);
         auto dense = gradient.contiguous();
         auto *to = copy ? static_cast<bf16 *>(tensor(copy).data_ptr()) : nullptr;

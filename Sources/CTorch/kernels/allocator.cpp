@@ -90,11 +90,13 @@ struct Allocator final : c10::Allocator {
         }
         header->capacity = capacity;
         header->sizeClass = index;
-        return {header + 1, header, &Allocator::free, c10::Device(c10::kCPU)};
+        void *data = header + 1;
+        return {data, data, &Allocator::free, c10::Device(c10::kCPU)};
     }
 
-    static void free(void *context) {
-        auto *header = static_cast<Header *>(context);
+    static void free(void *data) {
+        if (!data) return;
+        auto *header = static_cast<Header *>(data) - 1;
         auto &shared = cache();
         {
             std::lock_guard lock(shared.mutex);
@@ -107,6 +109,8 @@ struct Allocator final : c10::Allocator {
         }
         release(header);
     }
+
+    c10::DeleterFnPtr raw_deleter() const override { return &Allocator::free; }
 
     void copy_data(void *target, const void *source, size_t count) const override { default_copy_data(target, source, count); }
 };

@@ -26,6 +26,7 @@ struct Ranges {
 
     Ranges(const at::Tensor &documents, bool causal, int64_t batch, int64_t queries, int64_t keys)
         : queries(queries), keys(keys), low(size_t(batch * queries), 0), high(size_t(batch * queries), int32_t(keys)) {
+        if (!causal && !documents.defined()) return;
         int64_t offset = keys - queries;
         std::vector<int32_t> start(static_cast<size_t>(keys), 0), end(static_cast<size_t>(keys), int32_t(keys));
         for (int64_t b = 0; b < batch; b++) {
@@ -142,7 +143,7 @@ template <class T> struct Blocked {
         });
     }
 
-    /// δ = Σ o·do of each row.
+    /// δ = Σ o·do of each row, both contiguous.
     static at::Tensor deltas(const at::Tensor &o, const at::Tensor &gradient) {
         auto result = at::empty({o.size(0) * o.size(1)}, o.options().dtype(at::kFloat));
         int64_t width = o.size(2);
@@ -165,7 +166,7 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
         int64_t batch = queries.size(0), heads = queries.size(2);
         auto q = byHead(queries, heads), k = byHead(keys, heads), v = byHead(values, heads);
         Ranges ranges(documents, causal, batch, q.size(1), k.size(1));
-        auto o = at::empty_like(q);
+        auto o = at::empty(q.sizes(), q.options());
         auto logSums = at::empty({q.size(0), q.size(1)}, q.options().dtype(at::kFloat));
         for (int64_t first = 0; first < q.size(1); first += blockOfQueries) {
             int64_t count = std::min(blockOfQueries, q.size(1) - first), reach = ranges.reach(causal, first + count);
@@ -188,7 +189,7 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
         int64_t batch = saved[0].size(0), heads = saved[0].size(2), groups = saved[1].size(2);
         auto q = byHead(saved[0], heads), k = byHead(saved[1], heads), v = byHead(saved[2], heads);
         const auto &o = saved[4], &logSums = saved[5];
-        auto gradient = byHead(gradients[0], heads);
+        auto gradient = byHead(gradients[0], heads).contiguous();
         Ranges ranges(saved[3], causal, batch, q.size(1), k.size(1));
         auto gradientQ = at::empty_like(q);
         bool several = q.size(1) > blockOfQueries;  // then sums over blocks are kept in float32
@@ -259,7 +260,7 @@ template <class T> at::Tensor decode(const at::Tensor &q, const at::Tensor &k, c
     auto o = at::empty({batch, queries, heads, width}, q.options());
     auto *qs = static_cast<T *>(q.data_ptr()), *ks = static_cast<T *>(k.data_ptr()), *vs = static_cast<T *>(v.data_ptr());
     auto *os = static_cast<T *>(o.data_ptr());
-    parallel(batch * queries * heads, std::max<int64_t>(1, 16384 / (keys * width)), [&](int64_t begin, int64_t end) {
+    parallel(batch * queries * heads, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
         std::vector<float> scores(static_cast<size_t>(keys)), sum(static_cast<size_t>(width));
         for (int64_t i = begin; i < end; i++) {
             int64_t head = i % heads, query = i / heads % queries, b = i / heads / queries, group = head / (heads / groups);
@@ -282,8 +283,10 @@ yy_status yy_attention(
     return guarded(out, [&] {
         const auto &q = tensor(queries), &k = tensor(keys), &v = tensor(values);
         TORCH_CHECK(q.dim() == 4 && k.dim() == 4 && k.sizes() == v.sizes() && q.size(0) == k.size(0) && q.size(3) == k.size(3)
-                        && q.size(2) % k.size(2) == 0 && (!causal || q.size(1) <= k.size(1)),
+                        && q.size(2) % k.size(2) == 0 && (!(causal || documents) || q.size(1) <= k.size(1)),
                     "attention: queries ", q.sizes(), ", keys ", k.sizes(), " and values ", v.sizes(), " do not fit");
+        TORCH_CHECK(q.scalar_type() == k.scalar_type() && q.scalar_type() == v.scalar_type(),
+                    "attention: queries are ", q.scalar_type(), ", keys ", k.scalar_type(), " and values ", v.scalar_type());
         auto ids = documents ? tensor(documents).contiguous() : at::Tensor();
         TORCH_CHECK(!ids.defined() || (ids.size(0) == k.size(0) && ids.size(1) == k.size(1)),
                     "attention: documents ", ids.defined() ? ids.sizes() : at::IntArrayRef(), " and keys ", k.sizes(), " do not fit");

@@ -20,18 +20,26 @@ YY_INLINE uint32_t mix(uint32_t h) {
     return h ^ h >> 16;
 }
 
-template <class T> YY_INLINE void mask(const T *x, T *y, int64_t begin, int64_t end, uint64_t seed, uint32_t threshold, float scale) {
-    uint32_t low = uint32_t(seed), high = uint32_t(seed >> 32);
+/// The finaliser of SplitMix64 (Steele, Lea & Flood 2014): seeds that count up become keys that have nothing in common.
+uint64_t scrambled(uint64_t seed) {
+    seed += 0x9e3779b97f4a7c15u;
+    seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9u;
+    seed = (seed ^ seed >> 27) * 0x94d049bb133111ebu;
+    return seed ^ seed >> 31;
+}
+
+template <class T> YY_INLINE void mask(const T *x, T *y, int64_t begin, int64_t end, uint64_t key, uint32_t threshold, float scale) {
+    uint32_t low = uint32_t(key), high = uint32_t(key >> 32);
     for (int64_t i = begin; i < end; i++) {
         bool stays = mix(mix(uint32_t(i) ^ low) + high) >= threshold;
         store(y[i], stays ? widen(x[i]) * scale : 0.0f);
     }
 }
-YY_CLONES void maskFloat(const float *x, float *y, int64_t begin, int64_t end, uint64_t seed, uint32_t threshold, float scale) {
-    mask(x, y, begin, end, seed, threshold, scale);
+YY_CLONES void maskFloat(const float *x, float *y, int64_t begin, int64_t end, uint64_t key, uint32_t threshold, float scale) {
+    mask(x, y, begin, end, key, threshold, scale);
 }
-YY_CLONES void maskBFloat(const bf16 *x, bf16 *y, int64_t begin, int64_t end, uint64_t seed, uint32_t threshold, float scale) {
-    mask(x, y, begin, end, seed, threshold, scale);
+YY_CLONES void maskBFloat(const bf16 *x, bf16 *y, int64_t begin, int64_t end, uint64_t key, uint32_t threshold, float scale) {
+    mask(x, y, begin, end, key, threshold, scale);
 }
 
 at::Tensor masked(const at::Tensor &input, double probability, uint64_t seed) {
@@ -45,12 +53,13 @@ at::Tensor masked(const at::Tensor &input, double probability, uint64_t seed) {
         return x * at::empty_like(x).bernoulli_(1 - probability, generator).mul_(scale);
     }
     auto y = at::empty_like(x);
+    auto key = scrambled(seed);
     auto threshold = uint32_t(std::min(probability * 4294967296.0, 4294967295.0));
     parallel(x.numel(), 1 << 14, [&](int64_t begin, int64_t end) {
         if (bfloat) {
-            maskBFloat(static_cast<bf16 *>(x.data_ptr()), static_cast<bf16 *>(y.data_ptr()), begin, end, seed, threshold, scale);
+            maskBFloat(static_cast<bf16 *>(x.data_ptr()), static_cast<bf16 *>(y.data_ptr()), begin, end, key, threshold, scale);
         } else {
-            maskFloat(x.data_ptr<float>(), y.data_ptr<float>(), begin, end, seed, threshold, scale);
+            maskFloat(x.data_ptr<float>(), y.data_ptr<float>(), begin, end, key, threshold, scale);
         }
     });
     return y;

@@ -93,13 +93,17 @@ double lossAndGradient(at::Tensor &logits, const at::Tensor &targets, int64_t ig
 
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &hidden, const at::Tensor &weight,
-                              const at::Tensor &targets, int64_t ignored, double divisor, int64_t chunk) {
+                              const at::Tensor &targets, int64_t ignored, double divisor, int64_t chunk, bool wanted) {
         TORCH_CHECK(hidden.dim() == 2 && weight.dim() == 2 && hidden.size(1) == weight.size(1) && targets.dim() == 1
                         && targets.size(0) == hidden.size(0),
                     "hidden ", hidden.sizes(), ", weight ", weight.sizes(), " and targets ", targets.sizes(), " do not fit");
         auto x = hidden.detach().contiguous(), w = weight.detach();
         auto ids = targets.contiguous();
-        bool wanted = hidden.requires_grad() || weight.requires_grad();
+        if (ids.is_cpu()) {
+            for (const int64_t *id = ids.data_ptr<int64_t>(), *end = id + ids.numel(); id < end; id++) {
+                TORCH_CHECK(*id == ignored || (*id >= 0 && *id < w.size(0)), "target ", *id, " is not among ", w.size(0), " words");
+            }
+        }
         int64_t rows = x.size(0);
         auto gradientHidden = wanted ? at::empty_like(x) : at::Tensor();
         at::Tensor gradientWeight;
@@ -132,7 +136,7 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
         auto saved = context->get_saved_variables();
         double scale = gradients[0].item<double>();
         auto scaled = [&](const at::Tensor &t) { return scale == 1 || !t.defined() ? t : t * scale; };
-        return {scaled(saved[0]), scaled(saved[1]), {}, {}, {}, {}};
+        return {scaled(saved[0]), scaled(saved[1]), {}, {}, {}, {}, {}};
     }
 };
 
@@ -143,5 +147,10 @@ using namespace yy;
 
 yy_status yy_linear_cross_entropy(
     yy_tensor hidden, yy_tensor weight, yy_tensor targets, int64_t ignored, double divisor, int64_t rows, yy_tensor *out) {
-    return guarded(out, [&] { return LinearCrossEntropy::apply(tensor(hidden), tensor(weight), tensor(targets), ignored, divisor, rows); });
+    return guarded(out, [&] {
+        const auto &x = tensor(hidden), &w = tensor(weight);
+        // Inside a Function recording is always off: ask here.
+        bool wanted = at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad());
+        return LinearCrossEntropy::apply(x, w, tensor(targets), ignored, divisor, rows, wanted);
+    });
 }

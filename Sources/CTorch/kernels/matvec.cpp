@@ -90,6 +90,7 @@ yy_status yy_linear(yy_tensor input, yy_tensor weight, yy_tensor bias, yy_tensor
     return guarded(out, [&] {
         const auto &x = tensor(input), &w = tensor(weight);
         TORCH_CHECK(w.dim() == 2 && x.dim() >= 1 && x.size(-1) == w.size(1), "linear: input ", x.sizes(), " and weight ", w.sizes(), " do not fit");
+        TORCH_CHECK(!bias || tensor(bias).numel() == w.size(0), "linear: weight ", w.sizes(), " and bias ", tensor(bias).sizes(), " do not fit");
         bool recorded = c10::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad() || (bias && tensor(bias).requires_grad()));
         bool few = x.numel() > 0 && x.numel() <= mostRows * w.size(1);
         bool bfloat = x.scalar_type() == at::kBFloat16 && w.scalar_type() == at::kBFloat16;

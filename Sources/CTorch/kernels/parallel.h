@@ -19,6 +19,7 @@
 // libtorch's own OpenMP run-time, called by its ABI: a second thread pool would fight with libtorch's for the cores.
 extern "C" void GOMP_parallel(void (*body)(void *), void *context, unsigned threads, unsigned flags) __attribute__((weak));
 extern "C" int omp_get_thread_num(void) __attribute__((weak));
+extern "C" int omp_get_num_threads(void) __attribute__((weak));
 
 namespace yy {
 
@@ -36,9 +37,11 @@ template <class Body> void parallel(int64_t count, int64_t grain, const Body &bo
     GOMP_parallel(
         [](void *raw) {
             auto &c = *static_cast<Context *>(raw);
-            int64_t thread = omp_get_thread_num();
-            int64_t begin = c.count * thread / c.threads, end = c.count * (thread + 1) / c.threads;
-            if (begin < end) c.body(begin, end);
+            // The team may be smaller than asked for (OMP_THREAD_LIMIT): every piece is done all the same.
+            for (int64_t piece = omp_get_thread_num(); piece < c.threads; piece += omp_get_num_threads()) {
+                int64_t begin = c.count * piece / c.threads, end = c.count * (piece + 1) / c.threads;
+                if (begin < end) c.body(begin, end);
+            }
         },
         &context, static_cast<unsigned>(threads), 0);
 }
@@ -54,11 +57,12 @@ YY_INLINE float widen(bf16 value) {
 }
 YY_INLINE float widen(float value) { return value; }
 
-/// Round to nearest even. NaN stays NaN only if its upper half says so: the kernels below never make one from finite input.
+/// Round to nearest even; NaN stays NaN.
 YY_INLINE bf16 narrow(float value) {
     uint32_t bits;
     std::memcpy(&bits, &value, 4);
-    return bf16((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    return bf16(value != value ? 0x7fc0u : rounded);
 }
 YY_INLINE void store(bf16 &target, float value) { target = narrow(value); }
 YY_INLINE void store(float &target, float value) { target = value; }

@@ -1,0 +1,98 @@
+public import Foundation
+public import YuyanTensor
+
+/// Reads the model of a Hugging Face folder. `dtype` nil: the one that the weights are stored in.
+public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .cpu) throws -> any LanguageModel {
+    let url = folder.appending(path: "config.json")
+    guard let data = try? Data(contentsOf: url) else {
+        throw WeightsError("\(folder.path) holds no model: there is no config.json in it")
+    }
+    struct Kind: Decodable {
+        var model_type: String?
+        var torch_dtype: String?
+        var dtype: String?
+    }
+    func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
+        do {
+            return try JSONDecoder().decode(type, from: data)
+        } catch let error as WeightsError {
+            throw WeightsError("\(url.path): \(error)")
+        } catch {
+            throw WeightsError("\(url.path) is not a model's configuration: \(error.localizedDescription)")
+        }
+    }
+    let kind = try decode(Kind.self)
+    let stored = (kind.dtype ?? kind.torch_dtype).flatMap(DType.init(name:))
+    switch kind.model_type {
+    case "gpt2":
+        let configuration = try decode(GPTConfiguration.self)
+        let source = ParameterSource(try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? stored ?? .float32, device: device)
+        return try GPT(configuration, source)
+    case let other:
+        throw WeightsError("\(url.path): model_type \(other.map { "\"\($0)\"" } ?? "(missing)") is not supported; gpt2 would be")
+    }
+}
+
+/// The tokens that every generation with a model needs to know: `generation_config.json`.
+public struct GenerationTokens: Codable, Sendable, Hashable {
+    public var bos: Int?
+    /// Generation ends at any of these.
+    public var eos: [Int]
+    public var pad: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case bos = "bos_token_id"
+        case eos = "eos_token_id"
+        case pad = "pad_token_id"
+    }
+
+    public init(bos: Int? = nil, eos: [Int], pad: Int? = nil) { (self.bos, self.eos, self.pad) = (bos, eos, pad) }
+}
+
+/// Writes `config.json`, `generation_config.json` and the weights so that transformers loads them as they are. The folder is made if needed.
+///
+/// - Parameter dtype: what the weights are stored in; nil: as they are.
+public func saveModel(_ model: any LanguageModel, to folder: URL, tokens: GenerationTokens?, dtype: DType? = nil) throws {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    func write(_ object: [String: any Sendable], _ name: String) throws {
+        let json = try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])
+        try json.write(to: folder.appending(path: name), options: .atomic)
+    }
+    var configuration = model.configurationJSON
+    configuration["dtype"] = (dtype ?? model.dtype).name
+    if let tokens {
+        var generation: [String: any Sendable] = ["eos_token_id": tokens.eos]
+        generation["bos_token_id"] = tokens.bos
+        generation["pad_token_id"] = tokens.pad
+        try write(generation, "generation_config.json")
+        configuration["bos_token_id"] = tokens.bos ?? tokens.eos.first
+        configuration["eos_token_id"] = tokens.eos.first
+        configuration["pad_token_id"] = tokens.pad
+    }
+    try write(configuration, "config.json")
+    let stored = try model.parameters.map { parameter in
+        let value = try parameter.isTransposed ? parameter.value.transpose(0, 1) : parameter.value
+        return (name: "transformer." + parameter.name, value: try dtype.map { try value.to($0) } ?? value)
+    }
+    try Weights.save(stored, to: folder)
+}
+
+extension GPT {
+    /// A new model with random weights.
+    public convenience init(_ configuration: GPTConfiguration, seed: UInt64, dtype: DType = .float32, device: Device = .cpu) throws {
+        try self.init(configuration, ParameterSource(seed: seed, dtype: dtype, device: device))
+    }
+
+    public var configurationJSON: [String: any Sendable] {
+        let c = configuration
+        var json: [String: any Sendable] = [
+            "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2",
+            "vocab_size": c.vocabularySize, "n_positions": c.contextLength, "n_ctx": c.contextLength, "n_embd": c.width, "n_layer": c.layers,
+            "n_head": c.heads, "activation_function": c.activation.rawValue, "resid_pdrop": c.residualDropout, "embd_pdrop": c.embeddingDropout,
+            "attn_pdrop": 0.0, "layer_norm_epsilon": c.layerNormEpsilon, "initializer_range": c.initializerRange,
+            "tie_word_embeddings": true, "use_cache": true,
+        ]
+        if let inner = c.feedForwardWidth { json["n_inner"] = inner }
+        return json
+    }
+}

@@ -1,0 +1,47 @@
+public import YuyanTensor
+
+/// x·Wᵀ + b.
+public struct Linear {
+    public let weight: Tensor
+    public let bias: Tensor?
+
+    public init(weight: Tensor, bias: Tensor?) { (self.weight, self.bias) = (weight, bias) }
+
+    public func callAsFunction(_ x: Tensor) throws -> Tensor { try x.linear(weight, bias) }
+}
+
+/// Layer normalisation (Ba et al. 2016).
+public struct LayerNorm {
+    public let weight: Tensor
+    public let bias: Tensor
+    public let epsilon: Double
+
+    public init(_ source: ParameterSource, _ name: String, width: Int, epsilon: Double) throws {
+        weight = try source("\(name).weight", shape: [width], initial: .ones)
+        bias = try source("\(name).bias", shape: [width], initial: .zeros)
+        self.epsilon = epsilon
+    }
+
+    public func callAsFunction(_ x: Tensor) throws -> Tensor { try x.layerNorm(weight, bias, epsilon: epsilon) }
+}
+
+/// The seeds of one pass's dropout masks: each place in the model has its own, whenever and however often it is computed.
+struct DropoutSeeds {
+    let seed: UInt64
+
+    /// SplitMix64's finaliser (Steele et al. 2014) over the seed and the place.
+    func callAsFunction(_ layer: Int, _ place: Int) -> UInt64 {
+        var z = seed &+ UInt64(layer * 8 + place + 1) &* 0x9E37_79B9_7F4A_7C15
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+extension Tensor {
+    /// Dropout at one place of the model; none without seeds.
+    func dropout(_ probability: Double, _ seeds: DropoutSeeds?, _ layer: Int, _ place: Int) throws -> Tensor {
+        guard let seeds, probability > 0 else { return self }
+        return try dropout(probability, seed: seeds(layer, place))
+    }
+}

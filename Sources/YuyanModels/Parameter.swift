@@ -1,0 +1,81 @@
+import Foundation
+public import YuyanTensor
+
+/// A weight under the name that the Hugging Face checkpoint gives it.
+public struct Parameter {
+    public let name: String
+    /// As the model computes with it: matrices are [out, in].
+    public let value: Tensor
+    /// Whether the file keeps it as [in, out] (GPT-2's Conv1D).
+    public let isTransposed: Bool
+
+    public init(name: String, value: Tensor, isTransposed: Bool = false) { (self.name, self.value, self.isTransposed) = (name, value, isTransposed) }
+}
+
+/// How a new weight starts.
+public enum Initial: Sendable {
+    case zeros
+    case ones
+    /// N(0, σ).
+    case normal(Double)
+}
+
+/// Where a model under construction gets its weights: fresh random numbers or a checkpoint. A model is written once, as its constructor, for both.
+public final class ParameterSource {
+    private enum Origin {
+        case random(Generator)
+        case checkpoint(Weights)
+    }
+
+    private let origin: Origin
+    public let dtype: DType
+    public let device: Device
+    /// What has been asked for, in order.
+    public private(set) var parameters: [Parameter] = []
+    /// Some checkpoints put a prefix before every name (`transformer.`), some don't.
+    private let prefix: String
+
+    /// New weights. The numbers depend on the seed and the order of asking, not on dtype or device.
+    public init(seed: UInt64, dtype: DType, device: Device) throws {
+        (self.dtype, self.device, prefix) = (dtype, device, "")
+        origin = .random(try Generator(seed: seed))
+    }
+
+    /// Weights of a checkpoint, every name of which may start with `prefix`.
+    public init(_ weights: Weights, prefix: String = "", dtype: DType, device: Device) {
+        (self.dtype, self.device) = (dtype, device)
+        self.prefix = weights.names.contains { $0.hasPrefix(prefix) } ? prefix : ""
+        origin = .checkpoint(weights)
+    }
+
+    /// The weight of this name, which the caller computes with as `shape`.
+    public func callAsFunction(_ name: String, shape: [Int], initial: Initial, transposed: Bool = false) throws -> Tensor {
+        let value: Tensor
+        switch origin {
+        case .random(let generator):
+            switch initial {
+            case .zeros: value = try .zeros(shape, dtype: dtype, device: device)
+            case .ones: value = try .ones(shape, dtype: dtype, device: device)
+            case .normal(let deviation): value = try (generator.normal(shape) * deviation).to(dtype, device: device)
+            }
+        case .checkpoint(let weights):
+            let stored = try weights.tensor(prefix + name)
+            let expected = transposed ? shape.reversed() : shape
+            guard stored.shape == expected else {
+                throw WeightsError("\(weights.folder.path): tensor \(prefix + name) has shape \(stored.shape), the configuration asks for \(expected)")
+            }
+            value = try (transposed ? stored.transpose(0, 1) : stored).to(dtype, device: device).contiguous()
+        }
+        parameters.append(Parameter(name: name, value: value, isTransposed: transposed))
+        return value
+    }
+
+    /// Refuses tensors of the checkpoint that nothing asked for, other than `ignored` ones.
+    public func finish(ignoring ignored: (String) -> Bool = { _ in false }) throws {
+        guard case .checkpoint(let weights) = origin else { return }
+        let asked = Set(parameters.map { prefix + $0.name })
+        if let extra = weights.names.first(where: { !asked.contains($0) && !ignored($0) }) {
+            throw WeightsError("\(weights.folder.path): tensor \(extra) has no place in this model; is config.json the one it was saved with?")
+        }
+    }
+}
