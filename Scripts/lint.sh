@@ -9,9 +9,11 @@ mkdir -p .build
 log=.build/lint.log
 swift build --build-tests "$@" 2>&1 | tee "$log"
 # Warnings are printed only when a file is compiled: touch the files that have some, so that they show again until they are gone.
-warnings=$(grep -E "^$PWD/(Sources|Tests)/[^:]+:[0-9]+:[0-9]+: warning:" "$log" | sort -u || true)
+# The package manager's own remarks (a file that belongs to no target) name the package by its folder.
+package=$(basename "$PWD" | tr '[:upper:]' '[:lower:]')
+warnings=$(grep -E "^($PWD/(Sources|Tests)/[^:]+:[0-9]+:[0-9]+: warning:|warning: '$package')" "$log" | sort -u || true)
 if [ -n "$warnings" ]; then
-    echo "$warnings" | cut -d: -f1 | sort -u | xargs touch
+    echo "$warnings" | { grep "^$PWD" || true; } | cut -d: -f1 | sort -u | xargs -r touch
     echo "lint: $(echo "$warnings" | wc -l) warnings" >&2
     exit 1
 fi

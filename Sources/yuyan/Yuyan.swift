@@ -14,7 +14,6 @@ struct Yuyan: AsyncParsableCommand {
 @main
 enum Program {
     static func main() async {
-        Interrupt.listen()
         var arguments = Array(CommandLine.arguments.dropFirst())
         // `yuyan help pretrain` is `yuyan pretrain --help`, also for commands whose flags come from a configuration.
         if arguments.first == "help" { arguments = arguments.dropFirst() + ["--help"] }

@@ -8,7 +8,7 @@ public enum Interrupt {
     /// Whether the user has asked to stop.
     public static var requested: Bool { count.load(ordering: .relaxed) > 0 }
 
-    /// Starts to listen to SIGINT and SIGTERM.
+    /// Starts to listen to SIGINT and SIGTERM, or begins anew. Only for work that looks at `requested`: any other ends at the first Ctrl-C.
     public static func listen() {
         count.store(0, ordering: .relaxed)  // also makes the global, before a signal can come
         signal(SIGINT, receive)

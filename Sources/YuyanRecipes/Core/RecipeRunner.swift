@@ -26,6 +26,7 @@ extension Recipe {
     ///
     /// From the stage named `start` on, every stage runs again; those before it are used as they are.
     public func run(from start: String? = nil, resumeCommand: String, console: Console = .standard) async throws -> [StageReport] {
+        Interrupt.listen()
         let first = try index(of: start)
         try checkBefore(first, console)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -12,6 +12,7 @@ public enum StageCommandLine {
             return
         }
         let prepared = try PreparedTask.prepare(task, from: flags.given)
+        if task.isResumable { Interrupt.listen() }
         let output = URL(fileURLWithPath: flags.output ?? "runs/\(task.task)", isDirectory: true)
         let words = command.split(separator: " ").map(String.init) + arguments.filter { $0 != "--resume" } + ["--resume"]
         let stage = StageContext(

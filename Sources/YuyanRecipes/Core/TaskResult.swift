@@ -30,10 +30,13 @@ public struct TaskResult: Sendable {
 
     private static func lines(_ setting: Setting, under name: String) -> [String] {
         switch setting.value {
-        case .null: []
-        case .scalar(let text, _): [name.isEmpty ? text : "\(name): \(text)"]
-        case .list(let items): items.flatMap { lines($0, under: name) }
-        case .map(let entries): entries.flatMap { lines($0.value, under: name.isEmpty ? $0.key : "\(name).\($0.key)") }
+        case .null: return []
+        case .scalar(let text, let quoted):
+            // Text that looks like a number is marked as quoted; what is left are numbers, and a person reads six digits of them.
+            let short = quoted || !text.contains(".") ? text : Double(text).map { String(format: abs($0) < 1e5 ? "%.6g" : "%.0f", $0) } ?? text
+            return [name.isEmpty ? short : "\(name): \(short)"]
+        case .list(let items): return items.flatMap { lines($0, under: name) }
+        case .map(let entries): return entries.flatMap { lines($0.value, under: name.isEmpty ? $0.key : "\(name).\($0.key)") }
         }
     }
 }
