@@ -47,6 +47,12 @@ final class BertEncoder: @unchecked Sendable {  // the table is written only whi
     private static func action(for scalar: Unicode.Scalar, _ normalizer: BertNormalizer, _ expansions: inout [[UInt32]]) -> UInt32 {
         let value = scalar.value
         if value >= 0xF0000 { return normalizer.cleanText ? Action.remove : Action.keep }
+        switch value {
+        case 0x3400...0x4DBF, 0x4E00...0x9FFF, 0x20000..<0x2F800, 0x30000..<0x32400:
+            // Ideographs, which have neither case nor accents.
+            return normalizer.isolatesIdeographs && isBertIdeograph(value) ? Action.alone | value : Action.keep
+        default: if scalar.properties.generalCategory == .unassigned { return Action.keep }
+        }
         if normalizer.cleanText, isBertControl(scalar) { return Action.remove }
         if ScalarClasses(rawValue: ScalarClasses.table[Int(value)]).contains(.space) { return Action.space }
 
@@ -142,7 +148,7 @@ private func decomposed(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
         let syllable = scalar.value - 0xAC00
         let jamo = [0x1100 + syllable / 588, 0x1161 + syllable % 588 / 28, 0x11A7 + syllable % 28]
         return jamo.prefix(syllable % 28 == 0 ? 2 : 3).compactMap { Unicode.Scalar($0) }
-    case 0xC0..<0x3400, 0xF900...0xFFFF, 0x10000..<0x20000, 0x2F800...0x2FA1F:
+    case 0xC0..<0x3400, 0xF900...0xFFFF, 0x10500..<0x10600, 0x11000..<0x12000, 0x16000..<0x17000, 0x1D100..<0x1D200, 0x2F800...0x2FA1F:
         return Array(String(scalar).decomposedStringWithCanonicalMapping.unicodeScalars)
     default: return [scalar]
     }

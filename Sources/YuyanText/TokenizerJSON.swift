@@ -71,6 +71,9 @@ struct TokenizerJSON {
             else {
                 throw TokenizerError("\(name): merge \(index + 1) names a token that is not in the vocabulary.")
             }
+            guard max(left, right, merged) < MergeTable.idLimit else {
+                throw TokenizerError("\(name): merge \(index + 1) names an id above \(MergeTable.idLimit - 1).")
+            }
             return (left, right, merged)
         }
     }
