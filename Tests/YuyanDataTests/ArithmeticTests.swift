@@ -28,7 +28,7 @@ import YuyanText
         case .counting:
             let isTakingAway = ["少了", "去掉", "不见了"].contains { question.contains($0) }
             return String(isTakingAway ? n[0] - n[1] : n[0] + n[1])
-        case .toChinese: return try #require(ChineseNumeralTests.said(n[0]))
+        case .toChinese: return ChineseNumeralTests.said(n[0])
         case .fromChinese:
             let numeral = question.filter { "零一二三四五六七八九十百千".contains($0) }
             return try #require((0...9999).first { ChineseNumeralTests.said($0) == numeral }.map(String.init))
