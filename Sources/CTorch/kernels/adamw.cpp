@@ -3,6 +3,8 @@
 #include "../shim.h"
 #include "parallel.h"
 
+#include <c10/core/GradMode.h>
+
 namespace yy {
 namespace {
 
@@ -69,7 +71,7 @@ using namespace yy;
 
 yy_status yy_adamw_step(yy_tensor w, yy_tensor copy, yy_tensor g, yy_tensor m, yy_tensor v, yy_adamw s) {
     return guarded([&] {
-        at::NoGradGuard unrecorded;
+        c10::NoGradGuard unrecorded;
         const auto &master = tensor(w), &gradient = tensor(g), &first = tensor(m), &second = tensor(v);
         TORCH_CHECK(master.sizes() == gradient.sizes(), "weight ", master.sizes(), " and gradient ", gradient.sizes(), " differ in shape");
         TORCH_CHECK(master.sizes() == first.sizes() && master.sizes() == second.sizes() && (!copy || master.sizes() == tensor(copy).sizes()),
