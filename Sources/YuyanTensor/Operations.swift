@@ -11,7 +11,7 @@ extension Tensor {
     public static func + (a: Tensor, b: Double) throws -> Tensor { try make("+", a) { yy_add_scalar(a.handle, b, $0) } }
     public static func - (a: Tensor, b: Double) throws -> Tensor { try make("-", a) { yy_add_scalar(a.handle, -b, $0) } }
     public static func * (a: Tensor, b: Double) throws -> Tensor { try make("*", a) { yy_mul_scalar(a.handle, b, $0) } }
-    public static func / (a: Tensor, b: Double) throws -> Tensor { try make("/", a) { yy_mul_scalar(a.handle, 1 / b, $0) } }
+    public static func / (a: Tensor, b: Double) throws -> Tensor { try make("/", a) { yy_div_scalar(a.handle, b, $0) } }
     public static prefix func - (a: Tensor) throws -> Tensor { try make("-", a) { yy_neg(a.handle, $0) } }
 
     public func exp() throws -> Tensor { try Self.make("exp", self) { yy_exp(handle, $0) } }
