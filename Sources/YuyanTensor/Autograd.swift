@@ -10,7 +10,13 @@ extension Tensor {
     public func detach() throws -> Tensor { try Self.make("detach", self) { yy_detach(handle, $0) } }
 
     /// Adds the derivative of this scalar to `gradient` of every leaf that it was computed from.
-    public func backward() throws { try check(yy_backward(handle), "backward", self) }
+    public func backward() throws {
+        do {
+            try check(yy_backward(handle), "backward", self)
+        } catch {
+            throw takeFailure() ?? error
+        }
+    }
 
     /// What `backward` has summed up, if anything.
     public var gradient: Tensor? {
@@ -42,10 +48,8 @@ public func withInference<Result>(_ body: () throws -> Result) rethrows -> Resul
 /// Computes `body(x)` without keeping what is inside, and computes it again when the gradient is wanted: memory for time (Chen et al. 2016). `body`
 /// must give the same value both times.
 public func recomputing(_ x: Tensor, _ body: @escaping (Tensor) throws -> Tensor) throws -> Tensor {
-    /// The closure, and the error it threw on its way through C++.
     final class Context {
         let body: (Tensor) throws -> Tensor
-        var failure: (any Error)?
         init(_ body: @escaping (Tensor) throws -> Tensor) { self.body = body }
     }
     let context = Context(body)
@@ -60,15 +64,23 @@ public func recomputing(_ x: Tensor, _ body: @escaping (Tensor) throws -> Tensor
                         out!.pointee = try result.retained()
                         return YY_OK
                     } catch {
-                        context.failure = error
+                        failure = error
                         return YY_OUT_OF_MEMORY
                     }
                 },
                 { Unmanaged<Context>.fromOpaque($0!).release() }, out)
         }
     } catch {
-        throw context.failure ?? error
+        throw takeFailure() ?? error
     }
+}
+
+/// The error that a recomputed block threw, on its way through C++. Unsafe: only the engine's thread gets here.
+nonisolated(unsafe) private var failure: (any Error)?
+
+private func takeFailure() -> (any Error)? {
+    defer { failure = nil }
+    return failure
 }
 
 extension Tensor {
