@@ -36,7 +36,14 @@ extension Tensor {
         var outs = [yy_tensor?](repeating: nil, count: 8)
         var count: Int32 = 8
         let status = yy_call(name, overload, values, Int32(values.count), &outs, &count)
-        if status == YY_BAD_ARGUMENT { fatalError("\(name): \(lastError())") }
+        if status == YY_BAD_ARGUMENT {
+            stop(
+                name,
+                arguments.map {
+                    guard case .tensor(let tensor) = $0 else { return nil }
+                    return tensor
+                })
+        }
         try check(status, "call")
         return outs.prefix(Int(count)).compactMap { $0.map(Tensor.init(owning:)) }
     }

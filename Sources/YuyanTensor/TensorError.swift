@@ -22,6 +22,11 @@ func lastError() -> String { String(cString: yy_last_error()) }
 func check(_ status: yy_status, _ operation: StaticString, _ operands: Tensor?...) throws {
     if status == YY_OK { return }
     guard status == YY_BAD_ARGUMENT else { throw TensorError.outOfMemory("\(operation): \(lastError())") }
+    stop("\(operation)", operands)
+}
+
+/// Ends the program with the operation, its operands and the first line of libtorch's reason.
+func stop(_ operation: String, _ operands: [Tensor?]) -> Never {
     let shapes = operands.compactMap { $0.map { "\($0.shape) \($0.dtype)" } }.joined(separator: ", ")
     let reason = lastError().split(separator: "\n", omittingEmptySubsequences: true).first.map(String.init) ?? ""
     fatalError("\(operation)(\(shapes)): \(reason)")
