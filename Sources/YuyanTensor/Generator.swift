@@ -20,7 +20,8 @@ public final class Generator {
     }
 
     public func setState(_ state: [UInt8]) throws {
-        try check(yy_generator_set_state(handle, try Tensor(state).handle), "setState")
+        let bytes = try Tensor(state)  // named: a temporary is gone once its handle is read
+        try check(yy_generator_set_state(handle, bytes.handle), "setState", bytes)
     }
 
     /// N(0, 1).
