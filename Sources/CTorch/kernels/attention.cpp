@@ -162,8 +162,9 @@ template <class F> void byType(const at::Tensor &x, F &&body) {
 
 struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
     static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &queries, const at::Tensor &keys,
-                              const at::Tensor &values, const at::Tensor &documents, bool causal, double scale) {
+                              const at::Tensor &values, const std::optional<at::Tensor> &packed, bool causal, double scale) {
         int64_t batch = queries.size(0), heads = queries.size(2);
+        auto documents = packed.value_or(at::Tensor());  // optional, because a Function takes no undefined tensor
         auto q = byHead(queries, heads), k = byHead(keys, heads), v = byHead(values, heads);
         Ranges ranges(documents, causal, batch, q.size(1), k.size(1));
         auto o = at::empty(q.sizes(), q.options());
@@ -297,6 +298,6 @@ yy_status yy_attention(
         if (!recorded && q.size(1) <= 4 && !ids.defined() && dense) {
             return bfloat ? decode<bf16>(q, k, v, causal, scale) : decode<float>(q, k, v, causal, scale);
         }
-        return BlockedAttention::apply(q, k, v, ids, causal, scale);
+        return BlockedAttention::apply(q, k, v, ids.defined() ? std::optional(ids) : std::nullopt, causal, scale);
     });
 }
