@@ -42,7 +42,7 @@ public struct EarlyStopping: Codable, Sendable, Hashable {
         case stop
     }
 
-    public let patience: Int
+    public internal(set) var patience: Int
     /// How much lower, in nats, counts as better.
     public let minimumImprovement: Double
     /// The lowest held-out loss so far.
