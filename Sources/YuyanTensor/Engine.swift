@@ -27,7 +27,6 @@ private final class EngineThread: SerialExecutor, @unchecked Sendable {
     init() {
         yy_start()
         let thread = Thread { [unowned self] in work() }
-        thread.name = "yuyan.engine"
         thread.stackSize = 64 << 20  // recursion of the differentiation of deep models
         thread.start()
     }
@@ -41,6 +40,7 @@ private final class EngineThread: SerialExecutor, @unchecked Sendable {
     }
 
     private func work() {
+        Thread.current.name = "yuyan.engine"  // from inside: on Linux a thread that has not started cannot be named
         while true {
             let ready = condition.withLock {
                 while jobs.isEmpty { condition.wait() }
