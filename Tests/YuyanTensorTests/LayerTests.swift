@@ -1,0 +1,127 @@
+import Testing
+import YuyanTensor
+
+@Suite struct LayerTests {
+    /// 1 to 4 rows of bfloat16 take the kernel for decoding; 5 take libtorch's.
+    @Test(arguments: [1, 2, 3, 4, 5], [1, 7, 31, 32, 33, 100, 257]) @Engine func linear(rows: Int, width: Int) throws {
+        for (outputs, dtype) in [(1, DType.bfloat16), (45, .bfloat16), (700, .bfloat16), (45, .float32)] {
+            let x = try draw([rows, width], seed: 1).to(dtype)
+            let (weight, bias) = (try draw([outputs, width], seed: 2).to(dtype), try draw([outputs], seed: 3).to(dtype))
+            let product = try x.to(.float64).matmul(weight.to(.float64).transpose(0, 1))
+            let tolerance = dtype == .bfloat16 ? 8e-3 : 1e-5
+            #expect(try difference(x.linear(weight), product) < tolerance)
+            #expect(try difference(x.linear(weight, bias), product + bias.to(.float64)) < tolerance)
+        }
+    }
+
+    @Test @Engine func linearOfAnyShape() throws {
+        let (x, weight) = (try draw([1, 2, 40], seed: 1).to(.bfloat16), try draw([9, 40], seed: 2).to(.bfloat16))
+        let expected = try x.to(.float64).matmul(weight.to(.float64).transpose(0, 1))
+        #expect(try x.linear(weight).shape == [1, 2, 9])
+        #expect(try difference(x.linear(weight), expected) < 8e-3)
+        let strided = try Tensor.stack([x, x], along: 3).select(3, 1)
+        #expect(try !strided.isContiguous && difference(strided.linear(weight), expected) < 8e-3)
+        let transposed = try weight.transpose(0, 1).contiguous().transpose(0, 1)
+        #expect(try !transposed.isContiguous && difference(x.linear(transposed), expected) < 8e-3)
+        #expect(try x.reshape(2, 40).select(0, 0).linear(weight).shape == [9])
+        #expect(try Tensor.zeros([0, 40], dtype: .bfloat16).linear(weight).shape == [0, 9])
+    }
+
+    @Test @Engine func aRecordedLinearHasGradients() throws {
+        let (x, weight) = (try draw([2, 33], seed: 1).to(.bfloat16), try draw([9, 33], seed: 2).to(.bfloat16))
+        try weight.setRequiresGradient(true)
+        let unrecorded = try withoutGradient { try x.linear(weight) }
+        let recorded = try x.linear(weight)
+        #expect(try difference(unrecorded, recorded) < 8e-3)
+        try recorded.sum().backward()
+        let gradient = try #require(try weight.gradient)
+        #expect(try difference(gradient, x.to(.float64).sum(along: 0, keep: true).expand(9, 33)) < 8e-3)
+    }
+
+    @Test(arguments: [DType.float64, .float32, .bfloat16]) @Engine func layerNorm(dtype: DType) throws {
+        let (x, weight, bias) = (try (draw([3, 2, 37], seed: 1) + 5).to(dtype), try draw([37], seed: 2).to(dtype), try draw([37], seed: 3).to(dtype))
+        let (w, b) = (try weight.array(Double.self), try bias.array(Double.self))
+        let values = try x.array(Double.self)
+        var expected: [Double] = []
+        for row in 0..<6 {
+            let slice = values[row * 37..<row * 37 + 37]
+            let mean = slice.reduce(0, +) / 37
+            let variance = slice.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 37
+            for (i, value) in slice.enumerated() { expected.append((value - mean) / (variance + 1e-5).squareRoot() * w[i] + b[i]) }
+        }
+        let tolerance = [DType.float64: 1e-13, .float32: 1e-5][dtype] ?? 2e-2
+        #expect(try difference(x.layerNorm(weight, bias, epsilon: 1e-5), expected) < tolerance)
+        let unbiased = try Tensor(expected, shape: x.shape) - bias.to(.float64)
+        #expect(try difference(x.layerNorm(weight, nil, epsilon: 1e-5), unbiased) < tolerance)
+    }
+
+    @Test @Engine func embeddingTakesRows() throws {
+        let table = try Tensor.arange(0, 8, dtype: .float32).reshape(4, 2)
+        let rows = try table.embedding(Tensor([3, 0, 1, 3] as [Int64], shape: [2, 2]))
+        #expect(rows.shape == [2, 2, 2])
+        #expect(try rows.array(Float.self) == [6, 7, 0, 1, 2, 3, 6, 7])
+    }
+}
+
+@Suite struct DropoutTests {
+    static let probabilities = [0.1, 0.5, 0.9]
+    static let dtypes = [DType.float32, .bfloat16, .float64]
+
+    @Test(arguments: probabilities, dtypes) @Engine func keepsTheMean(probability: Double, dtype: DType) throws {
+        let count = 200_000
+        let y = try Tensor.ones([count], dtype: dtype).dropout(probability, seed: 42)
+        let values = try y.array(Double.self)
+        let dropped = Double(values.count { $0 == 0 }) / Double(count)
+        // Five standard deviations of a binomial share.
+        #expect(abs(dropped - probability) < 5 * (probability * (1 - probability) / Double(count)).squareRoot())
+        let scale = try Tensor(1 / (1 - probability), dtype: dtype).item()
+        #expect(values.allSatisfy { $0 == 0 || abs($0 - scale) < 1e-6 * scale })
+        #expect(abs(values.reduce(0, +) / Double(count) - 1) < 0.05)
+    }
+
+    @Test(arguments: dtypes) @Engine func theWayBackHasTheSameMask(dtype: DType) throws {
+        let x = try (draw([50, 300]).abs() + 0.1).to(dtype)
+        try x.setRequiresGradient(true)
+        let y = try x.dropout(0.3, seed: 7)
+        try y.sum().backward()
+        let (kept, gradient) = (try (y.detach() .!= 0).array(Bool.self), try #require(try x.gradient).array(Double.self))
+        #expect(gradient.map { $0 != 0 } == kept)
+        #expect(try x.dropout(0.3, seed: 7).array(Double.self) == y.array(Double.self))
+    }
+
+    @Test @Engine func nothingIsDroppedWithProbabilityZero() throws {
+        let x = try draw([9])
+        #expect(try x.dropout(0, seed: 1).array(Double.self) == x.array(Double.self))
+    }
+
+    @Test @Engine func threadsDoNotMatter() throws {
+        let x = try Tensor.ones([100_003])
+        let threads = Runtime.threadCount
+        defer { Runtime.threadCount = threads }
+        let masks = try [1, 2, 3].map {
+            Runtime.threadCount = $0
+            return try x.dropout(0.5, seed: 3).array(Float.self)
+        }
+        #expect(masks[0] == masks[1] && masks[0] == masks[2])
+    }
+
+    /// Seeds that are neighbours, as a counter of layers and steps makes them, give masks that have nothing to do with each other, not even
+    /// after swapping neighbours.
+    @Test @Engine func masksOfDifferentSeedsAreIndependent() throws {
+        let count = 1 << 16
+        let ones = try Tensor.ones([count])
+        func mask(_ seed: UInt64) throws -> [Bool] { try ones.dropout(0.5, seed: seed).array(Bool.self) }
+        let base = try mask(0)
+        for seed in [1, 2, 3, 1 << 16, 1 << 32, (1 << 32) + 1] as [UInt64] {
+            let other = try mask(seed)
+            for distance in [0, 1, 2, 3] {
+                let agreeing = base.indices.count { base[$0] == other[$0 ^ distance] }
+                #expect(abs(Double(agreeing) / Double(count) - 0.5) < 0.02, "seed \(seed), distance \(distance)")
+            }
+        }
+        for distance in [1, 2, 3, 1024] {
+            let agreeing = base.indices.count { base[$0] == base[$0 ^ distance] }
+            #expect(abs(Double(agreeing) / Double(count) - 0.5) < 0.02, "distance \(distance)")
+        }
+    }
+}
