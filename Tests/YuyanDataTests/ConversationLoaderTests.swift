@@ -184,3 +184,16 @@ import YuyanText
         #expect((0..<packed.count).map { Set(packed[$0]) } == [[0, 2], [1, 3]])
     }
 }
+
+@Suite struct ConversationSplitTests {
+    @Test func theSplitIsByTextAndHoldsOneBackAtLeast() {
+        let all = (0..<500).map { Conversation(id: "\($0)", question: "问\($0 % 400)", answer: "答", source: "") }
+        let (train, validation) = split(all, validationFraction: 0.1)
+        #expect(train.count + validation.count == 500)
+        #expect((20...100).contains(validation.count))
+        #expect(Set(train.map(\.messages)).isDisjoint(with: validation.map(\.messages)))
+        #expect(Set(split(all.reversed(), validationFraction: 0.1).validation) == Set(validation))
+        #expect(split(Array(all.prefix(2)), validationFraction: 0.0001).validation.count == 1)
+        #expect(split(all, validationFraction: 0).validation.isEmpty)
+    }
+}

@@ -1,3 +1,5 @@
+import YuyanText
+
 /// Holds back about `validationFraction` of the conversations, chosen by a hash of their text: the choice does not depend on order, and copies fall on one
 /// side. With two conversations or more and a fraction above 0, at least one is held back.
 public func split(_ conversations: [Conversation], validationFraction: Double) -> (train: [Conversation], validation: [Conversation]) {
