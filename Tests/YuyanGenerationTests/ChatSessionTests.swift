@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+import YuyanText
+
+@testable import YuyanGeneration
+
+@Suite struct ChatSessionTests {
+    private let tokenizer: Tokenizer
+    init() throws { tokenizer = try Tokenizer(contentsOf: Golden.folder.appending(path: "tiny-gpt2")) }
+
+    private func session(context: Int, system: String? = "雨燕") throws -> ChatSession {
+        try ChatSession(tokenizer: tokenizer, template: .yuyan, contextLength: context, system: system)
+    }
+
+    private func ids(_ messages: [(String, String)]) throws -> [Int32] {
+        try ChatTemplate.yuyan.encode(messages.map { Message(role: $0, content: $1) }, with: tokenizer, addingGenerationPrompt: true).ids
+    }
+
+    @Test func asksAndAnswersAlternate() throws {
+        var chat = try session(context: 400)
+        let first = try chat.ask("燕子飞", .greedy(maxTokens: 20))
+        #expect(try first.tokens == ids([("system", "雨燕"), ("user", "燕子飞")]))
+        #expect(first.configuration.stopTokens == [4, 0] && first.omittedMessages == 0)
+        chat.answer("春天")
+        let second = try chat.ask("<|end|>", .greedy(maxTokens: 20))
+        #expect(try second.tokens == ids([("system", "雨燕"), ("user", "燕子飞"), ("assistant", "春天"), ("user", "<|end|>")]))
+        #expect(second.tokens.count { $0 == 4 } == 4)
+        chat.answer("")
+        #expect(chat.messages.map(\.content) == ["燕子飞", "春天"])
+        chat.reset()
+        #expect(chat.messages.isEmpty && chat.system == "雨燕")
+    }
+
+    @Test func theOldestTurnsAreLeftOutWhole() throws {
+        var chat = try session(context: 64)
+        var omitted: [Int] = []
+        for turn in 0..<6 {
+            let prompt = try chat.ask("question \(turn)", .greedy(maxTokens: 20))
+            #expect(prompt.tokens.count <= 64 - 16)
+            omitted.append(prompt.omittedMessages)
+            let shown = chat.messages[prompt.omittedMessages...].map { ($0.role, $0.content) }
+            #expect(shown.first?.0 == "user")
+            #expect(try prompt.tokens == ids([("system", "雨燕")] + shown))
+            chat.answer("answer \(turn)")
+        }
+        #expect(omitted.first == 0 && omitted == omitted.sorted() && (omitted.last ?? 0) >= 2)
+        #expect(chat.messages.count == 12)
+    }
+
+    @Test func whatDoesNotFitIsRefused() throws {
+        var chat = try session(context: 32)
+        let error = #expect(throws: GenerationError.self) { try chat.ask(String(repeating: "x", count: 40), .greedy(maxTokens: 20)) }
+        #expect(error?.description.hasSuffix("tokens, and 24 of the model's context of 32 are free for them.") == true)
+        #expect(chat.messages.isEmpty)
+        #expect(throws: GenerationError.self) { try ChatSession(tokenizer: tokenizer, contextLength: 32) }
+    }
+}
