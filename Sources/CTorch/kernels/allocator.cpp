@@ -1,6 +1,7 @@
 // A caching allocator for CPU tensors. malloc gives large blocks back to the system at once, and the next step pays for fresh, zeroed
 // pages again: 8 % of a training step was spent there. Here a freed block waits for the next tensor of its size class.
 #include "../shim.h"
+#include "parallel.h"
 
 #include <c10/core/CPUAllocator.h>
 
@@ -121,6 +122,8 @@ struct Allocator final : c10::Allocator {
 void yy_start(void) {
     static yy::Allocator allocator;
     c10::SetCPUAllocator(&allocator, /*priority=*/100);
+    // Under OMP_THREAD_LIMIT, oneDNN's bfloat16 products leave out the share of the threads that it counts on and does not get.
+    if (omp_get_thread_limit && omp_get_thread_limit() < at::get_num_threads()) at::set_num_threads(omp_get_thread_limit());
 }
 
 yy_memory yy_memory_statistics(void) {

@@ -20,6 +20,7 @@
 extern "C" void GOMP_parallel(void (*body)(void *), void *context, unsigned threads, unsigned flags) __attribute__((weak));
 extern "C" int omp_get_thread_num(void) __attribute__((weak));
 extern "C" int omp_get_num_threads(void) __attribute__((weak));
+extern "C" int omp_get_thread_limit(void) __attribute__((weak));
 
 namespace yy {
 
