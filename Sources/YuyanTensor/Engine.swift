@@ -1,5 +1,5 @@
-import Foundation
 internal import CTorch
+import Foundation
 
 /// The one thread on which all tensor work runs.
 ///
@@ -29,6 +29,7 @@ private final class EngineThread: SerialExecutor, @unchecked Sendable {
         let thread = Thread { [unowned self] in work() }
         thread.stackSize = 64 << 20  // recursion of the differentiation of deep models
         thread.start()
+        thread.name = "yuyan.engine"  // now: on Linux a thread that has not started cannot be named
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
@@ -40,7 +41,6 @@ private final class EngineThread: SerialExecutor, @unchecked Sendable {
     }
 
     private func work() {
-        Thread.current.name = "yuyan.engine"  // from inside: on Linux a thread that has not started cannot be named
         while true {
             let ready = condition.withLock {
                 while jobs.isEmpty { condition.wait() }

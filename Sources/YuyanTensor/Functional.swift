@@ -25,7 +25,8 @@ extension Tensor {
     /// Queries [batch, query, head, width]; keys and values [batch, key, group, width], each group shared by head/group heads. Query i stands at
     /// position key − query + i, and with `causal` sees the keys up to its own. `documents` [batch, key] int32 numbers the documents of a packed
     /// row: a token sees its own document only. Returns [batch, query, head, width].
-    public static func attention(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, documents: Tensor? = nil, causal: Bool = true, scale: Double) throws
+    public static func attention(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, documents: Tensor? = nil, causal: Bool = true, scale: Double)
+        throws
         -> Tensor
     {
         try make("attention", queries, keys) { yy_attention(queries.handle, keys.handle, values.handle, documents?.handle, causal, scale, $0) }

@@ -90,8 +90,12 @@ extension Tensor {
         try Self.make("logSumExp", self) { yy_logsumexp(handle, Int32(dimension), keep, $0) }
     }
     public func softmax(along dimension: Int) throws -> Tensor { try Self.make("softmax", self) { yy_softmax(handle, Int32(dimension), $0) } }
-    public func logSoftmax(along dimension: Int) throws -> Tensor { try Self.make("logSoftmax", self) { yy_log_softmax(handle, Int32(dimension), $0) } }
-    public func cumulativeSum(along dimension: Int) throws -> Tensor { try Self.make("cumulativeSum", self) { yy_cumsum(handle, Int32(dimension), $0) } }
+    public func logSoftmax(along dimension: Int) throws -> Tensor {
+        try Self.make("logSoftmax", self) { yy_log_softmax(handle, Int32(dimension), $0) }
+    }
+    public func cumulativeSum(along dimension: Int) throws -> Tensor {
+        try Self.make("cumulativeSum", self) { yy_cumsum(handle, Int32(dimension), $0) }
+    }
 
     /// The k largest along a dimension, largest first, and their int64 positions.
     public func topK(_ k: Int, along dimension: Int = -1) throws -> (values: Tensor, indices: Tensor) {

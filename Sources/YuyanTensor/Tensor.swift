@@ -1,5 +1,5 @@
-import Foundation
 internal import CTorch
+import Foundation
 
 /// An n-dimensional array of libtorch.
 ///
@@ -120,14 +120,17 @@ public struct Tensor {
     /// Writes `source`, converted and broadcast, into this tensor's memory.
     public func copy(from source: Tensor) throws { try check(yy_copy_(handle, source.handle), "copy", self, source) }
     public func fillInPlace(_ value: Double) throws { try check(yy_fill_(handle, value), "fillInPlace", self) }
-    public func addInPlace(_ source: Tensor, scale: Double = 1) throws { try check(yy_add_(handle, source.handle, scale), "addInPlace", self, source) }
+    public func addInPlace(_ source: Tensor, scale: Double = 1) throws {
+        try check(yy_add_(handle, source.handle, scale), "addInPlace", self, source)
+    }
     public func multiplyInPlace(_ factor: Double) throws { try check(yy_mul_(handle, factor), "multiplyInPlace", self) }
 
     // MARK: Plumbing
 
     static func options(_ dtype: DType, _ device: Device) -> yy_options { yy_options(dtype: dtype.code, cuda: device.index) }
 
-    static func make(_ operation: StaticString, _ a: Tensor? = nil, _ b: Tensor? = nil, _ body: (UnsafeMutablePointer<yy_tensor?>) -> yy_status) throws
+    static func make(_ operation: StaticString, _ a: Tensor? = nil, _ b: Tensor? = nil, _ body: (UnsafeMutablePointer<yy_tensor?>) -> yy_status)
+        throws
         -> Tensor
     {
         var out: yy_tensor?
