@@ -2,34 +2,56 @@ public import Foundation
 public import YuyanTensor
 
 /// Reads the model of a Hugging Face folder. `dtype` nil: the one that the weights are stored in.
+///
+/// - Throws: `WeightsError` for a folder, configuration or file that cannot be used.
 public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .cpu) throws -> any LanguageModel {
-    let url = folder.appending(path: "config.json")
-    guard let data = try? Data(contentsOf: url) else {
-        throw WeightsError("\(folder.path) holds no model: there is no config.json in it")
+    let file = try ConfigurationFile(folder)
+    switch file.kind.model_type {
+    case "gpt2":
+        let configuration = try file.decode(GPTConfiguration.self)
+        let source = ParameterSource(
+            try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
+        return try GPT(configuration, source)
+    case let other:
+        throw WeightsError("\(file.url.path): model_type \(other.map { "\"\($0)\"" } ?? "(missing)") is not supported; gpt2 would be")
     }
+}
+
+/// What the weights of a Hugging Face folder are stored in, by its `config.json`; nil where it does not say.
+public func storedDType(of folder: URL) throws -> DType? { try ConfigurationFile(folder).storedDType }
+
+/// `config.json`.
+private struct ConfigurationFile {
     struct Kind: Decodable {
         var model_type: String?
         var torch_dtype: String?
         var dtype: String?
     }
+
+    let url: URL
+    private let data: Data
+    private(set) var kind = Kind()
+
+    init(_ folder: URL) throws {
+        url = folder.appending(path: "config.json")
+        guard let data = try? Data(contentsOf: url) else { throw WeightsError("\(folder.path) holds no model: there is no config.json in it") }
+        self.data = data
+        kind = try decode(Kind.self)
+    }
+
+    var storedDType: DType? { (kind.dtype ?? kind.torch_dtype).flatMap(DType.init(name:)) }
+
     func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
         do {
             return try JSONDecoder().decode(type, from: data)
         } catch let error as WeightsError {
             throw WeightsError("\(url.path): \(error)")
+        } catch let DecodingError.typeMismatch(_, context), let DecodingError.valueNotFound(_, context) {
+            let key = context.codingPath.map(\.stringValue).joined(separator: ".")
+            throw WeightsError("\(url.path): \(key): \(context.debugDescription)")
         } catch {
-            throw WeightsError("\(url.path) is not a model's configuration: \(error.localizedDescription)")
+            throw WeightsError("\(url.path) is not a model's configuration in JSON")
         }
-    }
-    let kind = try decode(Kind.self)
-    let stored = (kind.dtype ?? kind.torch_dtype).flatMap(DType.init(name:))
-    switch kind.model_type {
-    case "gpt2":
-        let configuration = try decode(GPTConfiguration.self)
-        let source = ParameterSource(try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? stored ?? .float32, device: device)
-        return try GPT(configuration, source)
-    case let other:
-        throw WeightsError("\(url.path): model_type \(other.map { "\"\($0)\"" } ?? "(missing)") is not supported; gpt2 would be")
     }
 }
 
@@ -47,6 +69,21 @@ public struct GenerationTokens: Codable, Sendable, Hashable {
     }
 
     public init(bos: Int? = nil, eos: [Int], pad: Int? = nil) { (self.bos, self.eos, self.pad) = (bos, eos, pad) }
+
+    /// What `generation_config.json` of a folder says, else its `config.json`; nil where neither says anything.
+    public init?(contentsOf folder: URL) throws {
+        for name in ["generation_config.json", "config.json"] {
+            guard let data = try? Data(contentsOf: folder.appending(path: name)) else { continue }
+            guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
+                throw WeightsError("\(folder.appending(path: name).path) is not JSON")
+            }
+            let eos = object["eos_token_id"] as? [Int] ?? (object["eos_token_id"] as? Int).map { [$0] } ?? []
+            guard !eos.isEmpty else { continue }
+            self.init(bos: object["bos_token_id"] as? Int, eos: eos, pad: object["pad_token_id"] as? Int)
+            return
+        }
+        return nil
+    }
 }
 
 /// Writes `config.json`, `generation_config.json` and the weights so that transformers loads them as they are. The folder is made if needed.

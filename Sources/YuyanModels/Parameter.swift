@@ -62,7 +62,8 @@ public final class ParameterSource {
             let stored = try weights.tensor(prefix + name)
             let expected = transposed ? shape.reversed() : shape
             guard stored.shape == expected else {
-                throw WeightsError("\(weights.folder.path): tensor \(prefix + name) has shape \(stored.shape), the configuration asks for \(expected)")
+                throw WeightsError(
+                    "\(weights.folder.path): tensor \(prefix + name) has shape \(stored.shape), the configuration asks for \(expected)")
             }
             value = try (transposed ? stored.transpose(0, 1) : stored).to(dtype, device: device).contiguous()
         }

@@ -8,7 +8,10 @@ struct Yuyan: AsyncParsableCommand {
         commandName: "yuyan",
         abstract: "Yuyan 雨燕: from raw Chinese text to a model that you can talk to.",
         version: "0.1.0",
-        subcommands: [Run.self, TokenizerGroup.self, BenchmarkGroup.self])
+        subcommands: [
+            QuickstartCommand.self, Run.self, TokenizerGroup.self, DataGroup.self, Pretrain.self, Finetune.self, EvaluateGroup.self, Generate.self,
+            Chat.self, Convert.self, Doctor.self, BenchmarkGroup.self,
+        ])
 }
 
 @main

@@ -39,7 +39,9 @@ public struct GPTConfiguration: Codable, Sendable, Hashable {
     /// Hugging Face leaves out of a `config.json` what equals its defaults.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
-        func value<Value: Decodable>(_ key: CodingKeys, _ standard: Value) throws -> Value { try values.decodeIfPresent(Value.self, forKey: key) ?? standard }
+        func value<Value: Decodable>(_ key: CodingKeys, _ standard: Value) throws -> Value {
+            try values.decodeIfPresent(Value.self, forKey: key) ?? standard
+        }
         vocabularySize = try value(.vocabularySize, 50257)
         contextLength = try value(.contextLength, 1024)
         width = try value(.width, 768)
@@ -52,7 +54,9 @@ public struct GPTConfiguration: Codable, Sendable, Hashable {
         layerNormEpsilon = try value(.layerNormEpsilon, 1e-5)
         initializerRange = try value(.initializerRange, 0.02)
         guard vocabularySize > 0, contextLength > 0, width > 0, layers > 0, heads > 0, width % heads == 0 else {
-            throw WeightsError("a GPT of width \(width), \(heads) heads, \(layers) layers, vocabulary \(vocabularySize) cannot be: n_embd must be a multiple of n_head, and all positive")
+            throw WeightsError(
+                "a GPT of width \(width), \(heads) heads, \(layers) layers, vocabulary \(vocabularySize) cannot be: n_embd must be a multiple of n_head, and all positive"
+            )
         }
     }
 

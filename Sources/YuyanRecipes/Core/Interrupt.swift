@@ -15,6 +15,13 @@ public enum Interrupt {
         signal(SIGTERM, receive)
     }
 
+    /// Gives the signals back to the system: Ctrl-C ends the program.
+    public static func stopListening() {
+        count.store(0, ordering: .relaxed)
+        signal(SIGINT, SIG_DFL)
+        signal(SIGTERM, SIG_DFL)
+    }
+
     /// Only calls that are safe inside a signal handler.
     private static let receive: @convention(c) (Int32) -> Void = { number in
         if Interrupt.count.add(1, ordering: .relaxed).oldValue > 0 {

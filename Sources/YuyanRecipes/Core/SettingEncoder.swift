@@ -34,7 +34,7 @@ struct SettingEncoder: Encoder {
     }
 
     func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
-        box.value = .map([])
+        if case .map = box.value {} else { box.value = .map([]) }  // sections may write side by side into one map
         return KeyedEncodingContainer(KeyedContainer<Key>(encoder: self))
     }
 

@@ -1,0 +1,115 @@
+import Foundation
+import YuyanGeneration
+import YuyanModels
+import YuyanTensor
+
+/// Measure generation speed: reading the prompt, and each token after it.
+public struct GenerateBenchmark: TaskConfiguration {
+    /// What is measured.
+    public struct Subject: ConfigurationSection {
+        public static let help = [
+            "model": "the folder of a model, or a preset with random weights",
+            "vocab_size": "entries of a preset's vocabulary",
+            "prompt_tokens": "tokens of the prompt",
+            "tokens": "tokens to generate",
+            "batch": "sequences at once",
+            "cache": "keep keys and values; without, everything is computed again for each token",
+        ]
+
+        public var model = "gpt2"
+        public var vocabSize = 21128
+        public var promptTokens = 128
+        public var tokens = 64
+        public var batch = 1
+        public var cache = true
+
+        public init() {}
+    }
+
+    public static let task = "generate"
+    public static let summary = "Measure generation: prompt and decode tokens per second"
+    public static let help = Subject.help.merging(ComputeSettings.help) { $1 }
+    public static let writesFiles = false
+
+    public var subject = Subject()
+    public var compute = ComputeSettings()
+
+    public init() {}
+
+    // The keys of the two stand side by side.
+    public init(from decoder: any Decoder) throws { (subject, compute) = (try Subject(from: decoder), try ComputeSettings(from: decoder)) }
+    public func encode(to encoder: any Encoder) throws {
+        try subject.encode(to: encoder)
+        try compute.encode(to: encoder)
+    }
+
+    public func validate() throws {
+        try compute.validate()
+        for (key, value) in [("prompt_tokens", subject.promptTokens), ("tokens", subject.tokens), ("batch", subject.batch)] where value < 1 {
+            throw InvalidValue(key, "must be above 0, found \(value)")
+        }
+    }
+
+    /// The measurement. `seconds_per_token` holds the time of every token after the first.
+    public struct Measurement: Encodable, Sendable {
+        var model: String
+        var parameters: Int
+        var dtype: String
+        var device: String
+        var batch: Int
+        var prefillTokensPerSecond: Double
+        var decodeTokensPerSecond: Double
+        var weightGbPerSecond: Double
+        var peakRssMb: Double
+        var secondsPerToken: [Double]
+    }
+
+    public func run(in stage: StageContext) async throws -> Measurement { try await measure() }
+
+    @Engine private func measure() throws -> Measurement {
+        let s = subject
+        let model = try loadOrMake()
+        let generator = try Generator(seed: 1)
+        let prompt = try generator.integers(0..<model.vocabularySize, [s.batch, s.promptTokens]).to(device: model.device)
+        var (prefill, seconds) = (0.0, [Double]())
+        let clock = ContinuousClock()
+        for round in 0..<2 {  // the first warms up
+            let cache = s.cache ? KVCache(for: model, batch: s.batch, capacity: s.promptTokens + s.tokens) : nil
+            seconds = []
+            try withInference {
+                var all = prompt
+                var start = clock.now
+                var next = try step(model, prompt, cache)
+                prefill = (clock.now - start) / .seconds(1)
+                for _ in 1..<max(2, round == 0 ? min(4, s.tokens) : s.tokens) {
+                    start = clock.now
+                    if !s.cache { all = try Tensor.concatenate([all, next], along: 1) }
+                    next = try step(model, s.cache ? next : all, cache)
+                    seconds.append((clock.now - start) / .seconds(1))
+                }
+            }
+        }
+        let perToken = seconds.sorted()[seconds.count / 2]
+        let bytes = Double(model.parameters.reduce(0) { $0 + $1.value.count * $1.value.dtype.size })
+        return Measurement(
+            model: s.model, parameters: model.parameterCount, dtype: model.dtype.name, device: "\(model.device)", batch: s.batch,
+            prefillTokensPerSecond: Double(s.batch * s.promptTokens) / prefill, decodeTokensPerSecond: Double(s.batch) / perToken,
+            weightGbPerSecond: bytes / perToken / 1e9, peakRssMb: peakResidentMegabytes(), secondsPerToken: seconds)
+    }
+
+    /// The most probable next token of each row, [batch, 1].
+    @Engine private func step(_ model: any LanguageModel, _ tokens: Tensor, _ cache: KVCache?) throws -> Tensor {
+        let hidden = try model(tokens, ForwardContext(cache: cache))
+        let next = try model.logits(hidden.narrow(1, start: hidden.size(1) - 1, length: 1)).argmax(along: -1)
+        try model.device.synchronize()
+        return next
+    }
+
+    @Engine private func loadOrMake() throws -> any LanguageModel {
+        guard let preset = GPTConfiguration.presets.first(where: { $0.name == subject.model }) else {
+            return try ModelFolder(InputPath(subject.model)).load(compute).model
+        }
+        let choice = try compute.choose()
+        return try GPT(GPTConfiguration(preset: preset, vocabularySize: subject.vocabSize), seed: 0, dtype: choice.dtype, device: choice.device)
+    }
+}

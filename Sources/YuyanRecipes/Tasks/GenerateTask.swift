@@ -1,0 +1,125 @@
+import Foundation
+public import YuyanGeneration
+import YuyanModels
+import YuyanTensor
+import YuyanText
+
+extension GenerationConfiguration: ConfigurationSection {
+    public static let help = [
+        "max_tokens": "the most tokens that are generated",
+        "temperature": "divides the logits; 0 takes the most probable token each time",
+        "top_k": "draw from the k most probable tokens only; 0: all",
+        "top_p": "draw from the fewest tokens whose probabilities sum up to p",
+        "min_p": "draw from tokens at least this many times as probable as the most probable one",
+        "repetition_penalty": "above 1: tokens that were there before become less probable",
+        "seed": "makes the answer repeatable",
+        "samples": "answers for each prompt",
+        "stop": "texts that end the answer",
+        "stop_tokens": "token ids that end the answer",
+        "banned_tokens": "token ids that are never generated",
+        "top_logprobs": "most probable tokens reported beside each one",
+        "overflow": "at the end of the context: stop with an error for the prompt, or slide the window",
+    ]
+
+    /// Checks the values; what is wrong is told with its key.
+    func check() throws {
+        do { try validate() } catch let error as GenerationError { throw InvalidValue(error.key ?? "", error.problem) }
+    }
+}
+
+/// Continue prompts.
+public struct GenerateTask: TaskConfiguration {
+    /// What is continued by what.
+    public struct Subject: ConfigurationSection {
+        public static let help = [
+            "model": "the folder of a model, or of the run that made it",
+            "prompt": "texts to continue",
+            "chat": "put each prompt into the model's chat template as a question",
+            "greedy": "the most probable token each time: the same as temperature 0",
+        ]
+
+        public var model = InputPath("")
+        public var prompt: [String] = []
+        public var chat = false
+        public var greedy = false
+
+        public init() {}
+    }
+
+    public static let task = "generate"
+    public static let summary = "Continue a prompt"
+    public static let help = Subject.help.merging(GenerationConfiguration.help) { $1 }.merging(ComputeSettings.help) { $1 }
+    public static let required = ["model", "prompt"]
+    public static let positional: String? = "prompt"
+    public static let writesFiles = false
+
+    public var subject = Subject()
+    public var generation = GenerationConfiguration()
+    public var compute = ComputeSettings()
+
+    public init() {}
+
+    // The keys of the three stand side by side.
+    public init(from decoder: any Decoder) throws {
+        (subject, generation, compute) = (try Subject(from: decoder), try GenerationConfiguration(from: decoder), try ComputeSettings(from: decoder))
+    }
+    public func encode(to encoder: any Encoder) throws {
+        try subject.encode(to: encoder)
+        try generation.encode(to: encoder)
+        try compute.encode(to: encoder)
+    }
+
+    public func validate() throws {
+        try generation.check()
+        try compute.validate()
+        if subject.greedy, generation.temperature != 0, generation.temperature != GenerationConfiguration().temperature {
+            throw InvalidValue("greedy", "greedy and temperature \(generation.temperature) cannot both be given; leave one out")
+        }
+    }
+
+    /// One answer.
+    public struct Answer: Encodable, Sendable {
+        var prompt: String
+        var text: String
+        var tokens: [Int32]
+        var logprobs: [Float]
+        var finishReason: FinishReason
+        var tokensPerSecond: Double
+    }
+
+    public func run(in stage: StageContext) async throws -> [Answer] {
+        try await generate(stage)
+    }
+
+    @Engine private func generate(_ stage: StageContext) async throws -> [Answer] {
+        let (model, tokenizer, description) = try ModelFolder(subject.model).loadPair(compute)
+        stage.console.line(description)
+        var configuration = generation
+        if subject.greedy { configuration.temperature = 0 }
+        let clock = ContinuousClock()
+        var answers: [Answer] = []
+        for prompt in subject.prompt {
+            var tokens = tokenizer.encode(prompt, addingSpecialTokens: false)
+            var own = configuration
+            if subject.chat {
+                var session = try ChatSession(tokenizer: tokenizer, contextLength: model.contextLength)
+                let asked = try session.ask(prompt, configuration)
+                (tokens, own) = (asked.tokens, asked.configuration)
+                own.samples = configuration.samples
+            } else if let bos = tokenizer.special.bos, tokenizer.encode("", addingSpecialTokens: true).first == bos {
+                tokens.insert(bos, at: 0)  // only where the tokenizer's configuration asks for it
+            }
+            guard !tokens.isEmpty else { throw RequestError("the prompt \"\(prompt)\" holds no token to begin with; give at least one character") }
+            let begin = clock.now
+            let completions = try await complete(model, tokenizer: tokenizer, prompt: tokens, configuration: own)
+            let seconds = (clock.now - begin) / .seconds(1)
+            let made = completions.reduce(0) { $0 + $1.tokens.count }
+            answers += completions.map {
+                Answer(
+                    prompt: prompt, text: $0.text, tokens: $0.tokens.map(\.id), logprobs: $0.tokens.map(\.logprob), finishReason: $0.finishReason,
+                    tokensPerSecond: Double(made) / seconds)
+            }
+        }
+        return answers
+    }
+}

@@ -1,0 +1,45 @@
+public import Foundation
+public import YuyanModels
+public import YuyanTensor
+public import YuyanText
+
+/// A model that the user named: a Hugging Face folder, or a run folder, which stands for its best or latest checkpoint.
+public struct ModelFolder: Sendable {
+    /// Where its `config.json` is.
+    public let url: URL
+
+    /// Throws `RequestError` where there is no model.
+    public init(_ path: InputPath) throws {
+        let folder = path.url
+        func holdsModel(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.appending(path: "config.json").path) }
+        let candidates = [folder, folder.appending(path: "best"), folder.appending(path: "latest")]
+        guard let found = candidates.first(where: holdsModel) else {
+            throw RequestError("\(path): there is no model here: a folder with config.json and model.safetensors, or a training run, is expected")
+        }
+        url = found.resolvingSymlinksInPath()
+    }
+
+    /// The tokenizer that lies beside the weights.
+    public func tokenizer() throws -> Tokenizer {
+        do { return try Tokenizer(contentsOf: url) } catch let error as TokenizerError { throw RequestError(error.description) }
+    }
+
+    /// The model, in the precision that the settings or its weights ask for, and a sentence on it.
+    @Engine public func load(_ compute: ComputeSettings) throws -> (model: any LanguageModel, description: String) {
+        let choice = try compute.choose(stored: try storedDType(of: url))
+        let model = try loadModel(from: url, dtype: choice.dtype, device: choice.device)
+        return (model, "\(url.lastPathComponent): \(model.parameterCount.formatted()) parameters, \(choice.description)")
+    }
+
+    /// The model and the tokenizer, which must fit.
+    @Engine public func loadPair(_ compute: ComputeSettings) throws -> (model: any LanguageModel, tokenizer: Tokenizer, description: String) {
+        let tokenizer = try tokenizer()
+        let (model, description) = try load(compute)
+        guard tokenizer.vocabularySize <= model.vocabularySize else {
+            throw RequestError(
+                "\(url.path): the tokenizer has \(tokenizer.vocabularySize) tokens, the model's embedding only \(model.vocabularySize); they do not belong together"
+            )
+        }
+        return (model, tokenizer, description)
+    }
+}

@@ -1,0 +1,40 @@
+import Foundation
+public import YuyanData
+import YuyanText
+
+/// Tokenise documents into memory-mapped shards.
+public struct PackTask: TaskConfiguration {
+    public static let task = "pack"
+    public static let summary = "Tokenise documents into shards for pre-training"
+    public static let help = [
+        "tokenizer": "a Hugging Face folder with a tokenizer",
+        "files": "text, Markdown, JSON or CSV files, folders of them, or globs",
+        "validation_fraction": "share of the documents that is held back to measure by",
+    ]
+    public static let required = ["tokenizer", "files"]
+    public static let positional: String? = "files"
+
+    public var tokenizer = InputPath("")
+    public var files: [InputPath] = []
+    public var validationFraction = 0.01
+
+    public init() {}
+
+    public func validate() throws {
+        guard (0..<1).contains(validationFraction) else {
+            throw InvalidValue("validation_fraction", "must be at least 0 and below 1, found \(validationFraction)")
+        }
+    }
+
+    public func run(in stage: StageContext) async throws -> PackReport {
+        let tokenizer = try Tokenizer(contentsOf: tokenizer.url)
+        let meter = ProgressMeter("packing", total: nil, unit: "documents", on: stage.console)
+        let report = try pack(files.map(\.url.path), tokenizer: tokenizer, to: stage.output, validationFraction: validationFraction) {
+            meter.update($0.train.documents + $0.validation.documents, note: "\($0.train.tokens.formatted()) tokens")
+        }
+        meter.finish()
+        // The tokenizer travels with the shards that it made.
+        try tokenizer.save(to: stage.output)
+        return report
+    }
+}

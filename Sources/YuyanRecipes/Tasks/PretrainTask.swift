@@ -1,0 +1,120 @@
+import Foundation
+import YuyanData
+import YuyanModels
+import YuyanTensor
+import YuyanText
+public import YuyanTraining
+
+/// Train a model to predict the next token of packed text.
+public struct PretrainTask: TaskConfiguration {
+    /// What is trained on what.
+    public struct Subject: ConfigurationSection {
+        public static let help = [
+            "data": "a folder that the task pack has filled",
+            "model": "a preset (\(GPTConfiguration.presets.map(\.name).joined(separator: ", "))) or the folder of a model to go on from",
+            "layers": "blocks, in place of the preset's",
+            "heads": "attention heads, in place of the preset's",
+            "width": "width of the hidden states, in place of the preset's",
+            "context_length": "positions that the model has; by default sequence_length, or the preset's if that is more",
+            "separate_documents": "attention ends at the border between two documents",
+        ]
+
+        public var data = InputPath("")
+        public var model = "gpt-micro"
+        public var layers: Int?
+        public var heads: Int?
+        public var width: Int?
+        public var contextLength: Int?
+        public var separateDocuments = false
+
+        public init() {}
+    }
+
+    public static let task = "pretrain"
+    public static let summary = "Pre-train a model on packed text"
+    public static let help = Subject.help.merging(TrainingConfiguration.help) { $1 }.merging(ComputeSettings.help) { $1 }
+    public static let required = ["data"]
+    public static let isResumable = true
+
+    public var subject = Subject()
+    public var training = TrainingConfiguration()
+    public var compute = ComputeSettings()
+
+    public init() {}
+
+    // The keys of the three stand side by side.
+    public init(from decoder: any Decoder) throws {
+        (subject, training, compute) = (try Subject(from: decoder), try TrainingConfiguration(from: decoder), try ComputeSettings(from: decoder))
+    }
+    public func encode(to encoder: any Encoder) throws {
+        try subject.encode(to: encoder)
+        try training.encode(to: encoder)
+        try compute.encode(to: encoder)
+    }
+
+    public func validate() throws {
+        try training.check()
+        try compute.validate()
+        guard let preset else { return }
+        let width = subject.width ?? preset.width
+        let heads = subject.heads ?? preset.heads
+        for (key, value) in [("width", width), ("heads", heads), ("layers", subject.layers ?? 1)] where value < 1 {
+            throw InvalidValue(key, "must be above 0, found \(value)")
+        }
+        guard width.isMultiple(of: heads) else { throw InvalidValue("width", "must be a multiple of the \(heads) heads, found \(width)") }
+        if let context = subject.contextLength, context < training.sequenceLength {
+            throw InvalidValue("context_length", "must be at least sequence_length (\(training.sequenceLength)), found \(context)")
+        }
+    }
+
+    private var preset: GPTConfiguration.Preset? { GPTConfiguration.presets.first { $0.name == subject.model } }
+
+    public func run(in stage: StageContext) async throws -> TrainingResult {
+        let tokenizer = try Tokenizer(contentsOf: subject.data.url)
+        let shards = try ShardSet(subject.data.url, split: .train, verifyingChecksums: true)
+        try shards.check(tokenizer)
+        let t = training
+        let source = try PretrainLoader(
+            shards, sequenceLength: t.sequenceLength, batchSize: t.microBatch, seed: t.seed, separateDocuments: subject.separateDocuments)
+        let held = try PackReport(contentsOf: subject.data.url).validation.tokens > 1
+        let validation =
+            try held
+            ? PretrainLoader.validation(
+                try ShardSet(subject.data.url, split: .validation), sequenceLength: t.sequenceLength, batchSize: t.microBatch,
+                separateDocuments: subject.separateDocuments) : nil
+        return try await train(tokenizer, source, validation, stage)
+    }
+
+    @Engine private func train(
+        _ tokenizer: Tokenizer, _ source: PretrainLoader, _ validation: PretrainLoader?, _ stage: StageContext
+    ) async throws -> TrainingResult {
+        let choice = try compute.choose()
+        let model = try makeModel(vocabularySize: tokenizer.vocabularySize, choice)
+        stage.console.line(
+            "\(stage.name): \(model.parameterCount.formatted()) parameters, \(source.rowsPerEpoch.formatted()) rows of "
+                + "\(training.sequenceLength) tokens, \(choice.description)")
+        let run = TrainingRun(stage: stage, configuration: training, compute: choice, tokenizer: tokenizer) { prompt in
+            let ids = tokenizer.encode(prompt)
+            return ids.isEmpty ? [tokenizer.special.eos ?? 0] : ids
+        }
+        return try await run.train(model, source: source, validation: validation)
+    }
+
+    @Engine private func makeModel(vocabularySize: Int, _ choice: ComputeSettings.Choice) throws -> any LanguageModel {
+        if let preset {
+            var configuration = GPTConfiguration(preset: preset, vocabularySize: vocabularySize)
+            configuration.layers = subject.layers ?? preset.layers
+            configuration.heads = subject.heads ?? preset.heads
+            configuration.width = subject.width ?? preset.width
+            configuration.contextLength = subject.contextLength ?? max(preset.contextLength, training.sequenceLength)
+            (configuration.residualDropout, configuration.embeddingDropout) = (training.dropout, training.dropout)
+            return try GPT(configuration, seed: training.seed, dtype: choice.dtype, device: choice.device)
+        }
+        let path = InputPath(subject.model)
+        guard path.exists else {
+            let names = GPTConfiguration.presets.map(\.name)
+            throw RequestError("model: \"\(subject.model)\" is neither a preset nor a folder\(Suggestion.nearest(to: subject.model, among: names))")
+        }
+        return try loadModel(from: try ModelFolder(path).url, dtype: choice.dtype, device: choice.device)
+    }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import YuyanModels
+import YuyanTensor
+import YuyanTraining
+
+/// Measure training speed on random tokens.
+public struct TrainBenchmark: TaskConfiguration {
+    /// What is measured.
+    public struct Subject: ConfigurationSection {
+        public static let help = [
+            "model": "a preset or the folder of a model",
+            "vocab_size": "entries of a preset's vocabulary",
+            "batch": "rows of a step",
+            "sequence": "tokens of a row",
+            "steps": "steps; the median of all but the first two counts",
+            "recompute": "compute activations again instead of keeping them",
+        ]
+
+        public var model = "gpt2"
+        public var vocabSize = 21128
+        public var batch = 4
+        public var sequence = 512
+        public var steps = 8
+        public var recompute = false
+
+        public init() {}
+    }
+
+    public static let task = "train"
+    public static let summary = "Measure training: tokens per second and share of the matrix ceiling"
+    public static let help = Subject.help.merging(ComputeSettings.help) { $1 }
+    public static let writesFiles = false
+
+    public var subject = Subject()
+    public var compute = ComputeSettings()
+
+    public init() {}
+
+    // The keys of the two stand side by side.
+    public init(from decoder: any Decoder) throws { (subject, compute) = (try Subject(from: decoder), try ComputeSettings(from: decoder)) }
+    public func encode(to encoder: any Encoder) throws {
+        try subject.encode(to: encoder)
+        try compute.encode(to: encoder)
+    }
+
+    public func validate() throws {
+        try compute.validate()
+        for (key, value) in [("vocab_size", subject.vocabSize), ("batch", subject.batch), ("sequence", subject.sequence), ("steps", subject.steps)]
+        where value < 1 {
+            throw InvalidValue(key, "must be above 0, found \(value)")
+        }
+    }
+
+    /// The measurement: `share_of_ceiling` is of a matrix product of 1024³ in the same precision.
+    public struct Measurement: Encodable, Sendable {
+        var model: String
+        var parameters: Int
+        var dtype: String
+        var device: String
+        var tokensPerSecond: Double
+        var bestTokensPerSecond: Double
+        var shareOfCeiling: Double
+        var ceilingGflops: Double
+        var peakRssMb: Double
+        var losses: [Double]
+    }
+
+    public func run(in stage: StageContext) async throws -> Measurement { try await measure() }
+
+    @Engine private func measure() throws -> Measurement {
+        let choice = try compute.choose()
+        let model = try makeModel(choice)
+        let optimizer = try AdamW(model.parameters, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clip: 1)
+        let generator = try Generator(seed: 1)
+        let rows = try generator.integers(0..<model.vocabularySize, [subject.batch, subject.sequence + 1]).to(device: choice.device)
+        let inputs = try rows.narrow(1, start: 0, length: subject.sequence).contiguous()
+        let labels = try rows.narrow(1, start: 1, length: subject.sequence).contiguous().reshape(-1)
+        let context = ForwardContext(recompute: subject.recompute)
+        let ceiling = try Ceilings.matrixProduct(choice.dtype, device: choice.device)
+        let clock = ContinuousClock()
+        var seconds: [Double] = []
+        var losses: [Double] = []
+        for _ in 0..<subject.steps {
+            let start = clock.now
+            let hidden = try model(inputs, context)
+            let loss = try Tensor.linearCrossEntropy(
+                hidden.reshape(labels.count, hidden.size(-1)), model.outputWeight, targets: labels, divisor: Double(labels.count))
+            try loss.backward()
+            try optimizer.update(learningRate: 6e-4, gradientNorm: optimizer.gradientNorm())
+            losses.append(try loss.item())
+            try choice.device.synchronize()
+            seconds.append((clock.now - start) / .seconds(1))
+        }
+        let measured = (seconds.count > 2 ? Array(seconds.dropFirst(2)) : seconds).sorted()
+        let tokens = Double(labels.count)
+        let operations = (model as? GPT)?.configuration.trainingOperations(sequenceLength: subject.sequence) ?? 0
+        let speed = tokens / measured[measured.count / 2]
+        return Measurement(
+            model: subject.model, parameters: model.parameterCount, dtype: choice.dtype.name, device: "\(choice.device)", tokensPerSecond: speed,
+            bestTokensPerSecond: tokens / measured[0], shareOfCeiling: speed * operations / ceiling, ceilingGflops: ceiling / 1e9,
+            peakRssMb: peakResidentMegabytes(), losses: losses)
+    }
+
+    @Engine private func makeModel(_ choice: ComputeSettings.Choice) throws -> any LanguageModel {
+        guard let preset = GPTConfiguration.presets.first(where: { $0.name == subject.model }) else {
+            return try loadModel(from: try ModelFolder(InputPath(subject.model)).url, dtype: choice.dtype, device: choice.device)
+        }
+        var configuration = GPTConfiguration(preset: preset, vocabularySize: subject.vocabSize)
+        configuration.contextLength = max(preset.contextLength, subject.sequence)
+        return try GPT(configuration, seed: 0, dtype: choice.dtype, device: choice.device)
+    }
+}
+
+/// The most memory that this process has had in RAM, in millions of bytes.
+func peakResidentMegabytes() -> Double {
+    var usage = rusage()
+    #if os(macOS)
+        getrusage(RUSAGE_SELF, &usage)
+        return Double(usage.ru_maxrss) / 1e6
+    #else
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return Double(usage.ru_maxrss) * 1024 / 1e6
+    #endif
+}
