@@ -48,6 +48,19 @@ struct ByteTrie: Sendable {
         return found
     }
 
+    /// Every entry that the text begins with, the shortest first.
+    @inline(__always)
+    func forEachPrefix(_ text: UnsafeBufferPointer<UInt8>, _ body: (_ value: Int32, _ length: Int) -> Void) {
+        var node: Int32 = 0
+        var index = 0
+        let edges = storage.edges
+        while index < text.count, let edge = edges.find(ByteTrie.key(node, text[index])) {
+            node = edge.pointee.first
+            index += 1
+            if edge.pointee.second >= 0 { body(edge.pointee.second, index) }
+        }
+    }
+
     private func grow() {
         let larger = PairTable(capacity: (storage.edges.mask + 1) * 2)
         for index in 0...storage.edges.mask {

@@ -3,6 +3,7 @@ import CSentencePiece
 /// A SentencePiece model in the library's hands.
 final class SentencePiece: @unchecked Sendable {  // the library's processor is immutable once loaded, its encoding and decoding thread-safe
     private let model: OpaquePointer
+    private let unigram: UnigramModel?
 
     init(_ bytes: [UInt8], name: String) throws {
         var error: UnsafeMutablePointer<CChar>?
@@ -10,6 +11,7 @@ final class SentencePiece: @unchecked Sendable {  // the library's processor is 
             throw TokenizerError("\(name) is not a SentencePiece model: \(taken(error)).")
         }
         self.model = model
+        unigram = UnigramModel(bytes)
     }
 
     deinit {
@@ -34,6 +36,7 @@ final class SentencePiece: @unchecked Sendable {  // the library's processor is 
 
     /// Appends the ids of valid UTF-8.
     func encode(_ text: UnsafeBufferPointer<UInt8>, into ids: inout IDBuffer) {
+        if let unigram { return unigram.encode(text, into: &ids) }
         var result: UnsafeMutablePointer<Int32>?
         var count = 0
         var error: UnsafeMutablePointer<CChar>?
