@@ -6,7 +6,7 @@ public import YuyanTensor
 /// - Throws: `WeightsError` for a folder, configuration or file that cannot be used.
 public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .cpu) throws -> any LanguageModel {
     let file = try ConfigurationFile(folder)
-    switch file.kind.model_type {
+    switch file.kind.modelType {
     case "gpt2":
         let configuration = try file.decode(GPTConfiguration.self)
         let source = ParameterSource(
@@ -23,9 +23,15 @@ public func storedDType(of folder: URL) throws -> DType? { try ConfigurationFile
 /// `config.json`.
 private struct ConfigurationFile {
     struct Kind: Decodable {
-        var model_type: String?
-        var torch_dtype: String?
+        var modelType: String?
+        var torchDtype: String?
         var dtype: String?
+
+        enum CodingKeys: String, CodingKey {
+            case modelType = "model_type"
+            case torchDtype = "torch_dtype"
+            case dtype
+        }
     }
 
     let url: URL
@@ -39,7 +45,7 @@ private struct ConfigurationFile {
         kind = try decode(Kind.self)
     }
 
-    var storedDType: DType? { (kind.dtype ?? kind.torch_dtype).flatMap(DType.init(name:)) }
+    var storedDType: DType? { (kind.dtype ?? kind.torchDtype).flatMap(DType.init(name:)) }
 
     func decode<Value: Decodable>(_ type: Value.Type) throws -> Value {
         do {

@@ -37,19 +37,21 @@ public struct Quickstart: Sendable {
         let reports = try await loaded.run(resumeCommand: "yuyan quickstart", console: console)
         let folder = loaded.folder
         struct Part: Decodable {
-            var tokens_trained: Int?
+            var tokensTrained: Int?
             var parameters: Int?
             var perplexity: Double?
-            var held_out_accuracy: Double?
-            var held_out_count: Int?
+            var heldOutAccuracy: Double?
+            var heldOutCount: Int?
         }
         func part(_ stage: String) throws -> Part {
-            try JSONDecoder().decode(Part.self, from: Data(contentsOf: folder.appending(path: "\(stage)/result.json")))
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            return try decoder.decode(Part.self, from: Data(contentsOf: folder.appending(path: "\(stage)/result.json")))
         }
         let (pretrain, sft, evaluate) = (try part("pretrain"), try part("sft"), try part("evaluate"))
         let summary = Summary(
-            heldOutAccuracy: evaluate.held_out_accuracy ?? 0, heldOutCount: evaluate.held_out_count ?? 0, parameters: evaluate.parameters ?? 0,
-            tokensTrained: (pretrain.tokens_trained ?? 0) + (sft.tokens_trained ?? 0), seconds: reports.reduce(0) { $0 + $1.seconds },
+            heldOutAccuracy: evaluate.heldOutAccuracy ?? 0, heldOutCount: evaluate.heldOutCount ?? 0, parameters: evaluate.parameters ?? 0,
+            tokensTrained: (pretrain.tokensTrained ?? 0) + (sft.tokensTrained ?? 0), seconds: reports.reduce(0) { $0 + $1.seconds },
             perplexity: pretrain.perplexity ?? 0,
             answers: try String(contentsOf: folder.appending(path: "generate/result.json"), encoding: .utf8).split(separator: "\n").map {
                 try JSONDecoder().decode(Answer.self, from: Data($0.utf8))
