@@ -100,7 +100,7 @@ import YuyanText
     /// - Throws: `DivergenceError` where loss or gradients are no numbers any more; `TrainingError`, `MetricsFileError` where something cannot be
     ///   written; what the data source throws.
     public func run() async throws -> TrainingOutcome {
-        if step == 0, let last = checkpoints.last {
+        if lastSaved == nil, let last = checkpoints.last {
             throw TrainingError("\(last.path) is from an earlier run: resume it, or choose another folder")
         }
         try checkpoints.prepare()
@@ -155,7 +155,7 @@ import YuyanText
             let isBest = verdict == .improved && configuration.keepsBest
             let isSaved = isLast || isBest || verdict == .stop || isDue(configuration.checkpointEvery)
             if isSaved { try save(log) }
-            environment.report(
+            try environment.report(
                 TrainingProgressReport(
                     step: step, totalSteps: plan.totalSteps, tokens: tokens, loss: update.loss, learningRate: update.learningRate,
                     gradientNorm: update.gradientNorm, heldOut: heldOut, tokensPerSecond: meter.tokensPerSecond, ceilingShare: meter.ceilingShare,

@@ -36,8 +36,8 @@ public struct TrainingEnvironment {
     public var ceiling: Double?
     /// Looked at after each micro-batch: true saves and ends the run.
     public var isInterrupted: () -> Bool = { false }
-    /// Called after each step.
-    public var report: (TrainingProgressReport) -> Void = { _ in }
+    /// Called after each step. What it throws ends the run as it is: nothing more is saved.
+    public var report: (TrainingProgressReport) throws -> Void = { _ in }
     /// Continues prompts, after each evaluation.
     public var samples: (@Engine (_ model: any LanguageModel, _ step: Int) async throws -> [TrainingSample])?
 

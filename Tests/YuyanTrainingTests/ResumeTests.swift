@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+import YuyanModels
+import YuyanTensor
+
+@testable import YuyanData
+@testable import YuyanTraining
+
+@Suite struct ResumeTests {
+    let folder: TemporaryFolder
+    let reference: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+        reference = try TemporaryFolder()
+    }
+
+    private struct Killed: Error {}
+
+    /// Trains until `step` has been made and dies there, as if killed: nothing is saved on the way out.
+    @Engine private func trainAndDie(after step: Int, dtype: DType, resuming: Bool = false) async throws {
+        let trainer = try tinyTrainer(in: folder.url, dtype: dtype) {
+            $0.report = { if $0.step == step { throw Killed() } }
+        }
+        if resuming { try trainer.resume() }
+        await #expect(throws: Killed.self) { try await trainer.run() }
+    }
+
+    @Test(arguments: [(DType.float32, [1]), (.float32, [6, 7, 15]), (.bfloat16, [4]), (.bfloat16, [9, 19])]) @Engine
+    func aRunThatDiedGoesOnAsIfItHadNot(dtype: DType, deaths: [Int]) async throws {
+        let whole = try tinyTrainer(in: reference.url, dtype: dtype)
+        _ = try await whole.run()
+        for (index, step) in deaths.enumerated() { try await trainAndDie(after: step, dtype: dtype, resuming: index > 0) }
+
+        // Another seed: everything must come from the checkpoint, if there is one.
+        let isSaved = deaths.last ?? 0 >= 4
+        let trainer = try tinyTrainer(in: folder.url, dtype: dtype, seed: isSaved ? 99 : 5)
+        #expect(try trainer.resume() == (isSaved ? (deaths.last ?? 0) / 4 * 4 : nil))
+        let outcome = try await trainer.run()
+        #expect(outcome.reason == .finished && outcome.steps == 20)
+        #expect(try losses(of: folder.url) == losses(of: reference.url))
+        for (a, b) in zip(whole.model.parameters, trainer.model.parameters) {
+            #expect(try a.value.to(.float32).array(Float.self) == b.value.to(.float32).array(Float.self))
+        }
+        for file in ["model.safetensors", "trainer/optimizer.safetensors", "trainer/state.json"] {
+            let path = "checkpoints/step-000020/\(file)"
+            #expect(
+                try Data(contentsOf: folder.url.appending(path: path)) == Data(contentsOf: reference.url.appending(path: path)), "\(file) differs")
+        }
+    }
+
+    /// Interrupted in the middle of a step: the half-made step is forgotten, the rest is saved.
+    @Test(arguments: [1, 2, 3, 11]) @Engine func anInterruptedRunSavesAndGoesOn(microBatches: Int) async throws {
+        _ = try await tinyTrainer(in: reference.url).run()
+        var looks = 0
+        let trainer = try tinyTrainer(in: folder.url) {
+            $0.isInterrupted = {
+                looks += 1
+                return looks == microBatches
+            }
+        }
+        let outcome = try await trainer.run()
+        #expect(outcome.reason == .interrupted && outcome.steps == (microBatches - 1) / 2)
+        #expect(FileManager.default.fileExists(atPath: outcome.checkpoint.appending(path: "trainer/state.json").path))
+        let again = try tinyTrainer(in: folder.url, seed: 99)
+        #expect(try again.resume() == outcome.steps)
+        _ = try await again.run()
+        #expect(try losses(of: folder.url) == losses(of: reference.url))
+    }
+
+    @Test @Engine func aFinishedRunCanBeMadeLonger() async throws {
+        _ = try await tinyTrainer(tinyRun(steps: 6), in: folder.url).run()
+        let longer = try tinyTrainer(tinyRun(steps: 9), in: folder.url)
+        try longer.resume()
+        let outcome = try await longer.run()
+        #expect(outcome.steps == 9)
+        #expect(try MetricsLog.records(in: folder.url.appending(path: "metrics.jsonl")).map(\.step) == Array(1...9))
+    }
+
+    @Test @Engine func aFinishedRunHasNothingLeftToDo() async throws {
+        _ = try await tinyTrainer(tinyRun(steps: 4), in: folder.url).run()
+        let before = try losses(of: folder.url)
+        let again = try tinyTrainer(tinyRun(steps: 4), in: folder.url)
+        try again.resume()
+        #expect(try await again.run().steps == 4)
+        #expect(try losses(of: folder.url) == before)
+    }
+
+    private static let changes: [(String, @Sendable (inout TrainingConfiguration) -> Void, String)] = [
+        ("learning_rate", { $0.learningRate = 1e-3 }, "learning_rate was 0.003 when this run was saved and is 0.001 now: set it back"),
+        ("batch_rows", { $0.batchRows = 8 }, "batch_rows was 4"),
+        ("steps", { $0.steps = 5 }, "steps was 6 when this run was saved and is 5 now: it can be raised, not lowered"),
+        ("tokens", { ($0.steps, $0.tokens) = (nil, 10_000) }, "steps was 6 when this run was saved and is not given now"),
+        ("seed", { $0.seed = 12 }, "seed was 11"),
+        ("clip", { $0.clip = 0.5 }, "clip was 1"),
+    ]
+
+    @Test(arguments: 0..<6) @Engine func aConfigurationThatWouldAlterTheRunIsRefused(index: Int) async throws {
+        _ = try await tinyTrainer(tinyRun(steps: 6), in: folder.url).run()
+        var changed = tinyRun(steps: 6)
+        Self.changes[index].1(&changed)
+        let trainer = try tinyTrainer(changed, in: folder.url)
+        #expect(sentence { try trainer.resume() }.hasPrefix(Self.changes[index].2))
+    }
+
+    @Test @Engine func whatDoesNotAlterTheRunMayChange() async throws {
+        _ = try await tinyTrainer(tinyRun(steps: 4), in: folder.url).run()
+        var changed = tinyRun(steps: 8)
+        (changed.checkpointEvery, changed.keepCheckpoints, changed.evaluateEvery, changed.recompute, changed.patience) = (1, 1, 2, true, 3)
+        changed.samplePrompts = ["天"]
+        let trainer = try tinyTrainer(changed, in: folder.url)
+        try trainer.resume()
+        #expect(try await trainer.run().steps == 8)
+    }
+
+    @Test @Engine func anotherDtypeIsRefused() async throws {
+        _ = try await tinyTrainer(tinyRun(steps: 4), in: folder.url).run()
+        let trainer = try tinyTrainer(tinyRun(steps: 4), in: folder.url, dtype: .bfloat16)
+        #expect(sentence { try trainer.resume() }.hasPrefix("dtype was float32 when this run was saved and is bfloat16 now"))
+    }
+
+    @Test @Engine func aNewRunDoesNotWriteOverAnOldOne() async throws {
+        _ = try await tinyTrainer(tinyRun(steps: 4), in: folder.url).run()
+        let before = try losses(of: folder.url)
+        await #expect(throws: TrainingError.self) { try await tinyTrainer(tinyRun(steps: 4), in: folder.url).run() }
+        #expect(try losses(of: folder.url) == before)
+    }
+}
