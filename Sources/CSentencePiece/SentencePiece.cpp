@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <sstream>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 struct yuyan_sp_model {
@@ -131,9 +133,16 @@ bool yuyan_sp_decode(const yuyan_sp_model *model, const int32_t *ids, size_t cou
 bool yuyan_sp_train(const char *arguments, bool (*next)(void *, const char **, size_t *), void *context,
                     void **model, size_t *length, char **error) {
     return guarded(error, [&] {
+        // The overload that takes one string logs it before it reads the log level in it.
+        std::unordered_map<std::string, std::string> options;
+        std::istringstream stream(arguments);
+        for (std::string option; std::getline(stream, option);) {
+            const size_t equals = option.find('=');
+            if (equals != std::string::npos) options[option.substr(0, equals)] = option.substr(equals + 1);
+        }
         Lines lines(next, context);
         std::string serialized;
-        const auto status = sentencepiece::SentencePieceTrainer::Train(std::string_view(arguments), &lines, &serialized);
+        const auto status = sentencepiece::SentencePieceTrainer::Train(options, &lines, &serialized);
         if (status.ok()) {
             *model = copied(serialized.data(), serialized.size());
             *length = serialized.size();

@@ -6,16 +6,16 @@ extension TokenizerTrainer {
         let controls = specialTokens.dropFirst()
         try require(vocabularySize, atLeast: 256 + specialTokens.count + 16, for: "the bytes, the special tokens and a few characters")
         let arguments = [
-            "--model_type=unigram", "--vocab_size=\(vocabularySize)", "--hard_vocab_limit=false", "--normalization_rule_name=identity",
-            "--add_dummy_prefix=false", "--remove_extra_whitespaces=false", "--allow_whitespace_only_pieces=true", "--byte_fallback=true",
-            "--character_coverage=0.9995", "--split_digits=true", "--eos_id=0", "--eos_piece=\(specialTokens[0])", "--unk_id=1", "--bos_id=-1",
-            "--pad_id=-1", "--control_symbols=\(controls.joined(separator: ","))",
+            "model_type=unigram", "vocab_size=\(vocabularySize)", "hard_vocab_limit=false", "normalization_rule_name=identity",
+            "add_dummy_prefix=false", "remove_extra_whitespaces=false", "allow_whitespace_only_pieces=true", "byte_fallback=true",
+            "character_coverage=1", "split_digits=true", "eos_id=0", "eos_piece=\(specialTokens[0])", "unk_id=1", "bos_id=-1",
+            "pad_id=-1", "control_symbols=\(controls.joined(separator: ","))",
             // In bytes; the library's default of 4192 silently drops long Chinese paragraphs.
-            "--max_sentence_length=1048576",
+            "max_sentence_length=1048576",
             // Expected counts are sums of floats by thread: their number has to be the same on every machine.
-            "--num_threads=4", "--seed_sentencepiece_size=\(max(100_000, 40 * vocabularySize))", "--minloglevel=2",
-        ].joined(separator: " ")
-        let lines = texts.joined(separator: "\n").utf8.split(separator: 0x0A).map(Array.init)
+            "num_threads=4", "seed_sentencepiece_size=\(max(100_000, 20 * vocabularySize))", "minloglevel=2",
+        ].joined(separator: "\n")
+        let lines = lines(of: texts, characters: (vocabularySize - 256 - specialTokens.count) / 2)
         let model = try withUnsafeTemporaryAllocation(of: LineFeed.self, capacity: 1) { feed in
             feed.initializeElement(at: 0, to: LineFeed(lines: lines))
             defer { feed.deinitialize() }
@@ -35,6 +35,25 @@ extension TokenizerTrainer {
                 }))
         return try Tokenizer(
             files: TokenizerFiles(kind: .sentencePiece, model: model, configuration: configuration, origin: "the trained tokenizer"))
+    }
+
+    /// The lines of the texts, divided also at characters that get no piece of their own: those beyond the most frequent `characters` or 99.95 %
+    /// of the text, and those that the library's trainer keeps for itself. Left in, they would fill a small vocabulary, which the library refuses.
+    private static func lines(of texts: [String], characters: Int) -> [[UInt8]] {
+        var counts: [Unicode.Scalar: Int] = [:]
+        for text in texts { for scalar in text.unicodeScalars { counts[scalar, default: 0] += 1 } }
+        for reserved: Unicode.Scalar in ["\n", "\t", "\0", "▁", "▅"] { counts[reserved] = nil }
+        var missing = counts.values.reduce(0, +)
+        let tolerated = missing / 2000
+        var kept: Set<Unicode.Scalar> = []
+        for (scalar, count) in counts.sorted(by: { ($1.value, $0.key.value) < ($0.value, $1.key.value) }).prefix(characters) where missing > tolerated
+        {
+            kept.insert(scalar)
+            missing -= count
+        }
+        return texts.flatMap { text in
+            text.unicodeScalars.split { !kept.contains($0) }.map { Array(String($0).utf8) }
+        }
     }
 
     private static func controlTokens(of model: [UInt8]) throws -> [(Int32, String)] {

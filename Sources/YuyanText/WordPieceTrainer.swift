@@ -2,8 +2,8 @@ extension TokenizerTrainer {
     /// WordPiece whose pieces are learned by merging frequent pairs. At most three quarters of the vocabulary are single characters, the
     /// most frequent ones; words with others are left out.
     static func trainWordPiece(_ vocabularySize: Int, _ texts: [String]) throws -> Tokenizer {
-        let roles = ["pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"]
-        let specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + specialTokens
+        let roles = ["unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"]
+        let specials = ["[UNK]", "[CLS]", "[SEP]", "[MASK]"] + specialTokens
         try require(vocabularySize, atLeast: specials.count + 16, for: "the special tokens and a few characters")
         let words = countedWords(texts)
 

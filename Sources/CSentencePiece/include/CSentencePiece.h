@@ -43,7 +43,7 @@ bool yuyan_sp_encode(const yuyan_sp_model *model, const char *text, size_t lengt
 bool yuyan_sp_decode(const yuyan_sp_model *model, const int32_t *ids, size_t count, char **text, size_t *length, char **error);
 
 /// Trains on the lines that `next` hands out (false at the end; the bytes must live until the next call).
-/// `arguments` are the library's own command-line flags. `model` receives the serialised model.
+/// `arguments` are the library's own options, `name=value` on each line. `model` receives the serialised model.
 bool yuyan_sp_train(const char *arguments, bool (*next)(void *context, const char **line, size_t *length), void *context,
                     void **model, size_t *length, char **error);
 
