@@ -97,12 +97,21 @@ import YuyanText
 
     /// Trains to the end, an early stop or an interruption; in each case the last thing done is a checkpoint.
     ///
-    /// - Throws: `DivergenceError` where loss or gradients are no numbers any more; `TrainingError`, `MetricsFileError` where something cannot be
-    ///   written; what the data source throws.
+    /// - Throws: `DivergenceError` where loss or gradients are no numbers any more; `TrainingError` where something cannot be written, with the
+    ///   checkpoint that is intact; what the data source throws.
     public func run() async throws -> TrainingOutcome {
         if lastSaved == nil, let last = checkpoints.last {
             throw TrainingError("\(last.path) is from an earlier run: resume it, or choose another folder")
         }
+        do {
+            return try await train()
+        } catch let error as MetricsFileError {
+            let sentence = error.description.hasSuffix(".") ? String(error.description.dropLast()) : error.description
+            throw TrainingError("\(sentence): \(checkpoints.wayOut(before: .max))")
+        }
+    }
+
+    private func train() async throws -> TrainingOutcome {
         try checkpoints.prepare()
         var log = try RunLog(folder: environment.folder, resumingAfter: step)
         let clock = ContinuousClock()

@@ -59,11 +59,16 @@ public struct TrainingCheckpoints: Sendable {
             if let best, FileManager.default.fileExists(atPath: url(step: best).path) { try link("best", to: url(step: best)) }
         } catch {
             try? FileManager.default.removeItem(at: pending)
-            let intact = steps.last { $0 < step }.map { "\(url(step: $0).path) is intact, resume from it" } ?? "no earlier one was written"
-            throw TrainingError("the checkpoint of step \(step) could not be saved (\(systemReason(error))): \(intact) when there is room")
+            throw TrainingError("the checkpoint of step \(step) could not be saved (\(systemReason(error))): \(wayOut(before: step))")
         }
         for old in steps.dropLast(keep) where old != best { try? remove(url(step: old)) }
         return target
+    }
+
+    /// What is left when step `step` could not be saved.
+    func wayOut(before step: Int) -> String {
+        let intact = steps.last { $0 < step }.map { url(step: $0).path }
+        return intact.map { "\($0) is intact, resume from it when there is room" } ?? "no earlier one was written, begin again when there is room"
     }
 
     private func remove(_ checkpoint: URL) throws {
@@ -94,13 +99,4 @@ public struct TrainingCheckpoints: Sendable {
         // Some network file systems cannot sync a folder, and say EINVAL.
         guard fsync(descriptor) == 0 || errno == EINVAL else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
     }
-}
-
-/// What the operating system said, where it said something; otherwise the error itself.
-func systemReason(_ error: any Error) -> String {
-    if !(error is POSIXError || error is CocoaError || type(of: error) is NSError.Type) { return "\(error)" }
-    var cause = error as NSError
-    while cause.domain != NSPOSIXErrorDomain, let inner = cause.userInfo[NSUnderlyingErrorKey] as? NSError { cause = inner }
-    if cause.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(cause.code))) }
-    return cause.localizedFailureReason ?? cause.localizedDescription
 }

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 import YuyanModels
 import YuyanTensor
+import YuyanText
 
 @testable import YuyanData
 @testable import YuyanTraining
@@ -33,6 +34,30 @@ import YuyanTensor
         #expect(model.parameterCount == tinyGPT.parameterCount)
         #expect(
             try FileManager.default.contentsOfDirectory(atPath: outcome.checkpoint.path).sorted() == ["config.json", "model.safetensors", "trainer"])
+    }
+
+    /// A checkpoint is all that a chat needs: the tokenizer with its template, and the tokens that end an answer.
+    @Test @Engine func holdsTheTokenizerAndItsStopTokens() async throws {
+        let text = folder.url.appending(path: "text.txt")
+        try Data("春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。".utf8).write(to: text)
+        let tokenizer = try TokenizerTrainer.train(kind: .bpe, vocabularySize: 280, files: [text])
+        var configuration = tinyGPT
+        configuration.vocabularySize = tokenizer.vocabularySize
+        let source = MadeBatches { Batch(formulaText(step: $0, rows: 0..<2, columns: 16)) }
+        func outcome(_ model: GPT) async throws -> TrainingOutcome {
+            try await Trainer(
+                model, tinyRun(steps: 4), source: source,
+                environment: TrainingEnvironment(folder: folder.url.appending(path: "run"), tokenizer: tokenizer)
+            ).run()
+        }
+        let checkpoint = try await outcome(GPT(configuration, seed: 1)).checkpoint
+        let read = try Tokenizer(contentsOf: checkpoint)
+        #expect(read.fingerprint == tokenizer.fingerprint && read.chatTemplate == .yuyan)
+        let tokens = try #require(try GenerationTokens(contentsOf: checkpoint))
+        #expect(tokens.eos == ["<|end|>", "<|endoftext|>"].compactMap { read.id(of: $0).map(Int.init) } && tokens.eos.count == 2)
+
+        let error = await #expect(throws: TrainingError.self) { _ = try await outcome(formulaModel()) }
+        #expect(error?.description.hasPrefix("the tokenizer has \(tokenizer.vocabularySize) tokens, the model's embedding only 61") == true)
     }
 
     @Test @Engine func theBestOneStays() async throws {
@@ -120,6 +145,30 @@ import YuyanTensor
         guard let probe = try? TemporaryFolder(), run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", probe.url.path) else { return false }
         return run("umount", probe.url.path)
     }()
+
+    /// Metrics that cannot be written end the run with the checkpoint to go on from.
+    @Test(.enabled(if: canMount, "a full disk needs the right to mount a small one")) @Engine func aFullDiskUnderTheMetricsIsNamedToo() async throws {
+        let disk = folder.url
+        try #require(Self.run("mount", "-t", "tmpfs", "-o", "size=1100k", "tmpfs", disk.path))
+        defer { _ = Self.run("umount", "-l", disk.path) }
+        var c = tinyRun(steps: 60)
+        (c.checkpointEvery, c.evaluateEvery) = (30, 0)
+        let trainer = try tinyTrainer(c, in: disk) { environment in
+            environment.report = { if $0.step == 31 { try Self.fill(disk) } }
+        }
+        let error = await #expect(throws: TrainingError.self) { try await trainer.run() }
+        let sentence = try #require(error?.description)
+        #expect(
+            sentence.hasPrefix("Cannot write to ") && sentence.contains("No space left on device: ")
+                && sentence.contains("step-000030 is intact, resume from it when there is room"), "\(sentence)")
+    }
+
+    private static func fill(_ disk: URL) throws {
+        let file = disk.appending(path: "filler")
+        try Data().write(to: file)
+        let handle = try FileHandle(forWritingTo: file)
+        for size in [1 << 16, 1 << 12, 1 << 8, 1] { while (try? handle.write(contentsOf: Data(count: size))) != nil {} }
+    }
 
     /// A disk with room for two checkpoints and not for a third.
     @Test(.enabled(if: canMount, "a full disk needs the right to mount a small one")) @Engine func aFullDiskLeavesThePreviousCheckpoint() async throws

@@ -125,4 +125,44 @@ import YuyanTensor
         await #expect(throws: TrainingError.self) { try await tinyTrainer(tinyRun(steps: 4), in: folder.url).run() }
         #expect(try losses(of: folder.url) == before)
     }
+
+    /// Weights that lie in a mapped file, at whatever address, give the same bits as those of a model made in memory.
+    @Test(arguments: [DType.float32, .bfloat16]) @Engine func aModelReadFromAFileTrainsAlike(dtype: DType) async throws {
+        Runtime.threadCount = 1
+        let saved = folder.url.appending(path: "model")
+        try saveModel(formulaModel(dtype: dtype), to: saved, tokens: nil)
+        for (name, model) in [("made", try formulaModel(dtype: dtype) as any LanguageModel), ("read", try loadModel(from: saved))] {
+            let source = MadeBatches { Batch(formulaText(step: $0, rows: 0..<4, columns: 16)) }
+            var c = tinyRun(steps: 6)
+            c.dropout = 0
+            _ = try await Trainer(model, c, source: source, environment: TrainingEnvironment(folder: folder.url.appending(path: name))).run()
+            for parameter in model.parameters {
+                parameter.value.withBytes { #expect(UInt(bitPattern: $0.baseAddress) % 64 == 0, "\(parameter.name) is not aligned") }
+            }
+        }
+        #expect(try losses(of: folder.url.appending(path: "read")) == losses(of: folder.url.appending(path: "made")))
+    }
+
+    /// With the loader of packed text, across the end of an epoch.
+    @Test @Engine func packedTextGoesOnWhereItStood() async throws {
+        struct Killed: Error {}
+        let shard = folder.url.appending(path: "train-00000.yyt")
+        let writer = try TokenShardWriter(shard, tokenizerFingerprint: "0", vocabularySize: 61)
+        for document in 0..<5 { try writer.append(formulaText(step: document, rows: document..<document + 1, columns: 70)[0]) }
+        try writer.finish()
+        let shards = try ShardSet([shard])
+        func train(_ name: String, dyingAfter death: Int?) async throws {
+            var environment = TrainingEnvironment(folder: folder.url.appending(path: name))
+            environment.report = { if $0.step == death { throw Killed() } }
+            let trainer = try Trainer(
+                formulaModel(), tinyRun(), source: PretrainLoader(shards, sequenceLength: 16, batchSize: 2, seed: 4, separateDocuments: true),
+                validation: PretrainLoader.validation(shards, sequenceLength: 16, batchSize: 2), environment: environment)
+            try trainer.resume()
+            _ = try await trainer.run()
+        }
+        try await train("whole", dyingAfter: nil)
+        for death in [5, 10, 19] { await #expect(throws: Killed.self) { try await train("parts", dyingAfter: death) } }
+        try await train("parts", dyingAfter: nil)
+        #expect(try losses(of: folder.url.appending(path: "parts")) == losses(of: folder.url.appending(path: "whole")))
+    }
 }

@@ -6,11 +6,7 @@ public struct MetricsFileError: Error, CustomStringConvertible, Hashable {
 
     /// "Cannot ACTION PATH: REASON.", with the operating system's own reason where there is one.
     init(_ action: String, _ url: URL, _ error: any Error) {
-        var cause = error as NSError
-        while cause.domain != NSPOSIXErrorDomain, let inner = cause.userInfo[NSUnderlyingErrorKey] as? NSError { cause = inner }
-        let reason =
-            cause.domain == NSPOSIXErrorDomain
-            ? String(cString: strerror(Int32(cause.code))) : cause.localizedFailureReason ?? cause.localizedDescription
+        let reason = systemReason(error)
         description = "Cannot \(action) \(url.path): \(reason)\(reason.hasSuffix(".") ? "" : ".")"
     }
 }
