@@ -1,7 +1,7 @@
 public import YuyanData
 import YuyanGeneration
 public import YuyanModels
-public import YuyanTensor
+import YuyanTensor
 public import YuyanText
 
 /// How many questions a model answers with the right fact.

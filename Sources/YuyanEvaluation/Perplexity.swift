@@ -1,6 +1,6 @@
 import Foundation
 public import YuyanModels
-public import YuyanTensor
+import YuyanTensor
 public import YuyanText
 
 /// How well a model predicts a text.
@@ -30,17 +30,26 @@ public struct Perplexity: Sendable, Hashable, Codable {
 ///   - stride: from 1 (exact, slow) to the context length (no overlap); nil: half the context.
 ///   - batch: windows that go through the model together.
 ///   - progress: is told how many of all windows are done.
-/// - Throws: `TensorError.outOfMemory`, and `CancellationError` between two batches.
+/// - Throws: `EvaluationError` for tokens that the model does not have, `TensorError.outOfMemory`, and `CancellationError` between two batches.
 @Engine public func perplexity(
     of streams: [[Int32]], model: any LanguageModel, vocabularySize: Int? = nil, stride: Int? = nil, batch: Int = 8,
     progress: (Int, Int) -> Void = { _, _ in }
 ) async throws -> Perplexity {
+    let words = vocabularySize ?? model.vocabularySize
+    guard words <= model.vocabularySize else {
+        throw EvaluationError(
+            "The tokenizer has \(words) tokens and the model's embedding only \(model.vocabularySize) rows; use the tokenizer that the model was trained with."
+        )
+    }
+    if let stranger = streams.joined().first(where: { !(0..<words ~= Int($0)) }) {
+        throw EvaluationError("The text holds the token \(stranger), and the model knows 0 to \(words - 1) only.")
+    }
     let context = model.contextLength
     let stride = min(max(1, stride ?? context / 2), context)
     // Windows of like length go together, and little is spent on padding. Longest first: what does not fit memory shows at once.
     let windows = streams.indices.flatMap { Window.windows(of: streams[$0].count, stream: $0, context: context, stride: stride) }
         .sorted { ($1.inputs.count, $0.stream, $0.inputs.lowerBound) < ($0.inputs.count, $1.stream, $1.inputs.lowerBound) }
-    let weight = try vocabularySize.map { try model.outputWeight.narrow(0, start: 0, length: $0) } ?? model.outputWeight
+    let weight = try model.outputWeight.narrow(0, start: 0, length: words)
     var result = Perplexity()
     for start in Swift.stride(from: 0, to: windows.count, by: batch) {
         try Task.checkCancellation()
@@ -58,11 +67,6 @@ public struct Perplexity: Sendable, Hashable, Codable {
 @Engine public func perplexity(
     of texts: [String], model: any LanguageModel, tokenizer: Tokenizer, stride: Int? = nil, batch: Int = 8, progress: (Int, Int) -> Void = { _, _ in }
 ) async throws -> Perplexity {
-    guard tokenizer.vocabularySize <= model.vocabularySize else {
-        throw EvaluationError(
-            "The tokenizer has \(tokenizer.vocabularySize) tokens and the model's embedding only \(model.vocabularySize) rows; use the tokenizer that the model was trained with."
-        )
-    }
     let beginning = (tokenizer.special.bos ?? tokenizer.special.eos).map { [$0] } ?? []
     var result = try await perplexity(
         of: tokenizer.encode(texts: texts).map { beginning + $0 }, model: model, vocabularySize: tokenizer.vocabularySize, stride: stride,

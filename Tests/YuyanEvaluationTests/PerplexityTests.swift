@@ -52,6 +52,12 @@ import YuyanText
         #expect(abs(found.totalLoss - (try losses(tokens, rows: 29) { _ in 0 }.reduce(0, +))) < 1e-3)
     }
 
+    @Test func tokensWithoutARowAreRefused() async throws {
+        await #expect(throws: EvaluationError("The text holds the token 40, and the model knows 0 to 30 only.")) {
+            _ = try await perplexity(of: [[1, 2], [40]], model: model)
+        }
+    }
+
     @Test func textsBeginWithTheBeginningOfText() async throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appending(path: "YuyanGenerationTests/Fixtures/tiny-gpt2")
