@@ -18,9 +18,10 @@ import sentencepiece  # noqa: E402
 from tokenizers import BertWordPieceTokenizer, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
+# No name of a special token of ours is here: sentencepiece takes those for text. The golden tests have them.
 HARD = "\n".join([
     "", " ", "\t\u000b\u000c", "😀👨‍👩‍👧‍👦🇨🇳❤️", "e\u0301\u0327 ñ ǭ Å क्षि 각 ガ", "１２３ＡＢＣ（全角）", "混合mixed文字1234text", "\u0000\u0001\u007f\u0085\u200b\u200d\ufeff", "it's they'RE 'ſ",
-    "\ufffd\ue000\U000f0000𠀀豈", "<|endoftext|>[CLS]<s></s><0x0A>▁ ##a Ġ", "长" * 100000, "x" * 30000, "，。" * 30000, "a" * 101 + "。", " " * 5000,
+    "\ufffd\ue000\U000f0000𠀀豈", "[CLS]<s></s><0x0A>▁ ##a Ġ", "长" * 100000, "x" * 30000, "，。" * 30000, "a" * 101 + "。", " " * 5000,
 ]).encode() + b"\n\xff\xc3(\xe4\xb8\n\xed\xa0\x80\xf0\x9f\x98 ok \xf4\x90\x80\x80\r\n\xe9\x9b\xa8\xff"  # fmt: skip
 
 
@@ -37,7 +38,11 @@ def lines(content):
 
 
 def batch(tokenizer):
-    return lambda texts: [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+    def encode(texts):
+        parts = (texts[start : start + 10000] for start in range(0, len(texts), 10000))  # the encodings of all lines at once fill gigabytes
+        return [encoding.ids for part in parts for encoding in tokenizer.encode_batch(part, add_special_tokens=False)]
+
+    return encode
 
 
 def reference(folder):
