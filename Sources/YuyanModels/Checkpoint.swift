@@ -1,14 +1,18 @@
 public import Foundation
 public import YuyanTensor
 
-/// Reads the model of a Hugging Face folder. `dtype` nil: the one that the weights are stored in.
+/// Reads the model of a Hugging Face folder.
 ///
+/// - Parameters:
+///   - dtype: nil: the one that the weights are stored in.
+///   - dropout: in place of the configuration's, for training.
 /// - Throws: `WeightsError` for a folder, configuration or file that cannot be used.
-public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .cpu) throws -> any LanguageModel {
+public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .cpu, dropout: Double? = nil) throws -> any LanguageModel {
     let file = try ConfigurationFile(folder)
     switch file.kind.modelType {
     case "gpt2":
-        let configuration = try file.decode(GPTConfiguration.self)
+        var configuration = try file.decode(GPTConfiguration.self)
+        if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
         let source = ParameterSource(
             try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
         return try GPT(configuration, source)

@@ -6,11 +6,13 @@
 #include <c10/core/CPUAllocator.h>
 
 #include <array>
+#include <climits>
 #include <cstdlib>
 #include <mutex>
 #include <vector>
 
 #if defined(__linux__)
+#include <malloc.h>
 #include <sys/mman.h>
 #endif
 
@@ -120,6 +122,14 @@ struct Allocator final : c10::Allocator {
 }  // namespace yy
 
 void yy_start(void) {
+#if defined(__GLIBC__)
+    // oneDNN's scratch buffers come from malloc. Let it keep them too: no mmap for large blocks, nothing given back at the top, and one
+    // arena, because the others cannot hold blocks of more than 64 MB.
+    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    mallopt(M_TOP_PAD, 64 << 20);
+#endif
     static yy::Allocator allocator;
     c10::SetCPUAllocator(&allocator, /*priority=*/100);
     // Under OMP_THREAD_LIMIT, oneDNN's bfloat16 products leave out the share of the threads that it counts on and does not get.

@@ -1,5 +1,5 @@
 extension GPTConfiguration {
-    /// A published or customary size. Learning rate and batch (in tokens) are those of Brown et al. 2020, table 2.1.
+    /// A published or customary size. Learning rate and batch (in tokens) of the GPT-3 sizes are those of Brown et al. 2020, table 2.1.
     public struct Preset: Sendable {
         public let name: String
         public let layers: Int

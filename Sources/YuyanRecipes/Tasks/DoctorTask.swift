@@ -11,7 +11,7 @@ public struct DoctorTask: TaskConfiguration {
     public init() {}
 
     /// Speeds in billions a second: floating-point operations, bytes.
-    public struct Report: Encodable, Sendable {
+    public struct Report: Encodable, Sendable, CustomStringConvertible {
         var libtorch: String
         var processor: String
         var cores: Int
@@ -24,6 +24,19 @@ public struct DoctorTask: TaskConfiguration {
         var float32Gflops: Double
         var bfloat16Gflops: Double
         var copyGbPerSecond: Double
+
+        public var description: String {
+            """
+            libtorch     \(libtorch), kernels for \(instructionSet)
+            processor    \(processor), \(cores) cores, \(threads) threads; bfloat16 \(nativeBfloat16 ? "native" : "not native, slow")
+            memory       \(Int(memoryGb)) GB
+            devices      \(devices.joined(separator: ", "))
+            CUDA         \(cuda)
+            float32      \(Int(float32Gflops)) GFLOP/s   (matrix product 1024³, best of several)
+            bfloat16     \(Int(bfloat16Gflops)) GFLOP/s
+            copy         \(Int(copyGbPerSecond)) GB/s      (read and written)
+            """
+        }
     }
 
     public func run(in stage: StageContext) async throws -> Report {

@@ -76,7 +76,7 @@ public struct FinetuneTask: TaskConfiguration {
         _ folder: ModelFolder, _ tokenizer: Tokenizer, _ source: ConversationLoader, _ validation: ConversationLoader?, _ stage: StageContext
     ) async throws -> TrainingResult {
         let choice = try compute.choose()
-        let model = try loadModel(from: folder.url, dtype: choice.dtype, device: choice.device)
+        let model = try loadModel(from: folder.url, dtype: choice.dtype, device: choice.device, dropout: training.dropout)
         stage.console.line("\(stage.name): \(model.parameterCount.formatted()) parameters, \(choice.description)")
         let template = tokenizer.chatTemplate ?? .yuyan
         let run = TrainingRun(stage: stage, configuration: training, compute: choice, tokenizer: tokenizer) { prompt in

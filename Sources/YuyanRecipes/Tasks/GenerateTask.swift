@@ -77,14 +77,30 @@ public struct GenerateTask: TaskConfiguration {
         }
     }
 
-    /// One answer.
-    public struct Answer: Encodable, Sendable {
+    /// One answer; for a person, the prompt and what came after it.
+    public struct Answer: Encodable, Sendable, CustomStringConvertible {
         var prompt: String
         var text: String
         var tokens: [Int32]
         var logprobs: [Float]
         var finishReason: FinishReason
         var tokensPerSecond: Double
+        /// For each token the most probable ones at its place, where `top_logprobs` asked for them.
+        var topLogprobs: [[GeneratedToken.Alternative]]?
+        private var isChat = false
+
+        enum CodingKeys: CodingKey {
+            case prompt, text, tokens, logprobs, finishReason, tokensPerSecond, topLogprobs
+        }
+
+        init(prompt: String, _ completion: Completion, isChat: Bool, tokensPerSecond: Double) {
+            (self.prompt, text, finishReason) = (prompt, completion.text, completion.finishReason)
+            (tokens, logprobs) = (completion.tokens.map(\.id), completion.tokens.map(\.logprob))
+            if completion.tokens.contains(where: { !$0.alternatives.isEmpty }) { topLogprobs = completion.tokens.map(\.alternatives) }
+            (self.isChat, self.tokensPerSecond) = (isChat, tokensPerSecond)
+        }
+
+        public var description: String { isChat ? "\(prompt)\n→ \(text)" : prompt + text }
     }
 
     public func run(in stage: StageContext) async throws -> [Answer] {
@@ -115,9 +131,7 @@ public struct GenerateTask: TaskConfiguration {
             let seconds = (clock.now - begin) / .seconds(1)
             let made = completions.reduce(0) { $0 + $1.tokens.count }
             answers += completions.map {
-                Answer(
-                    prompt: prompt, text: $0.text, tokens: $0.tokens.map(\.id), logprobs: $0.tokens.map(\.logprob), finishReason: $0.finishReason,
-                    tokensPerSecond: Double(made) / seconds)
+                Answer(prompt: prompt, $0, isChat: subject.chat, tokensPerSecond: Double(made) / seconds)
             }
         }
         return answers

@@ -93,6 +93,10 @@ public struct PretrainTask: TaskConfiguration {
         stage.console.line(
             "\(stage.name): \(model.parameterCount.formatted()) parameters, \(source.rowsPerEpoch.formatted()) rows of "
                 + "\(training.sequenceLength) tokens, \(choice.description)")
+        if let preset {
+            stage.console.line(
+                "published for \(preset.name): learning rate \(preset.learningRate), batches of \(preset.batchTokens.formatted()) tokens", .faint)
+        }
         let run = TrainingRun(stage: stage, configuration: training, compute: choice, tokenizer: tokenizer) { prompt in
             let ids = tokenizer.encode(prompt)
             return ids.isEmpty ? [tokenizer.special.eos ?? 0] : ids
@@ -115,6 +119,6 @@ public struct PretrainTask: TaskConfiguration {
             let names = GPTConfiguration.presets.map(\.name)
             throw RequestError("model: \"\(subject.model)\" is neither a preset nor a folder\(Suggestion.nearest(to: subject.model, among: names))")
         }
-        return try loadModel(from: try ModelFolder(path).url, dtype: choice.dtype, device: choice.device)
+        return try loadModel(from: try ModelFolder(path).url, dtype: choice.dtype, device: choice.device, dropout: training.dropout)
     }
 }

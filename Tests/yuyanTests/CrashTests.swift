@@ -1,0 +1,98 @@
+import Foundation
+import Testing
+
+@Suite struct CrashTests {
+    /// Starts a training process, kills it with SIGKILL once `moment` holds, and tells whether it was still running then.
+    private func startAndKill(_ arguments: [String], in folder: URL, when moment: () -> Bool) throws -> Bool {
+        let process = Process()
+        process.executableURL = Program.binary
+        process.arguments = arguments
+        process.currentDirectoryURL = folder
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        while process.isRunning, !moment() { usleep(500) }
+        let wasRunning = process.isRunning
+        if wasRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+        return wasRunning
+    }
+
+    /// Killed before the first checkpoint, between two, and in the middle of writing one: the remaining losses are those of an uninterrupted run.
+    @Test func `a killed run resumes with the same losses`() throws {
+        let tiny = try TinyModel()
+        try tiny.run(tiny.pretrain("whole"))
+        let expected = try tiny.losses("whole")
+        #expect(expected.count == 24)
+
+        let metrics = tiny.url.appending(path: "killed/metrics.jsonl")
+        let checkpoints = tiny.url.appending(path: "killed/checkpoints")
+        func lines() -> Int { (try? String(contentsOf: metrics, encoding: .utf8))?.split(separator: "\n").count ?? 0 }
+        func isSaving() -> Bool {
+            ((try? FileManager.default.contentsOfDirectory(atPath: checkpoints.path)) ?? []).contains { $0.hasPrefix(".tmp-") }
+        }
+        let moments: [() -> Bool] = [{ lines() >= 2 }, { lines() >= 6 }, { lines() >= 10 && isSaving() }, { lines() >= 18 }]
+        var killed = 0
+        for (index, moment) in moments.enumerated() {
+            let resume = index > 0 ? ["--resume"] : []
+            if try startAndKill(tiny.pretrain("killed") + resume, in: tiny.url, when: moment) { killed += 1 }
+        }
+        #expect(killed >= 2, "the run must have been killed while it ran")
+        let result = try Program.run(tiny.pretrain("killed") + ["--resume"], in: tiny.url)
+        #expect(result.status == 0, "\(result.error)")
+        #expect(try tiny.losses("killed") == expected)
+        for file in ["model.safetensors", "trainer/optimizer.safetensors"] {
+            let path = "checkpoints/step-000024/\(file)"
+            let (a, b) = (tiny.url.appending(path: "whole/\(path)"), tiny.url.appending(path: "killed/\(path)"))
+            #expect(try Data(contentsOf: a) == Data(contentsOf: b), "\(file) differs")
+        }
+    }
+
+    @Test func `Ctrl-C saves and says how to go on`() throws {
+        let tiny = try TinyModel()
+        try tiny.run(tiny.pretrain("whole", steps: 40))
+        let process = Process()
+        process.executableURL = Program.binary
+        process.arguments = tiny.pretrain("stopped", steps: 40)
+        process.currentDirectoryURL = tiny.url
+        let errors = tiny.url.appending(path: "errors.txt")
+        try Data().write(to: errors)
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = try FileHandle(forWritingTo: errors)
+        try process.run()
+        let metrics = tiny.url.appending(path: "stopped/metrics.jsonl")
+        while process.isRunning, ((try? Data(contentsOf: metrics))?.count ?? 0) == 0 { usleep(500) }
+        process.interrupt()
+        process.waitUntilExit()
+        let said = try String(contentsOf: errors, encoding: .utf8)
+        #expect(process.terminationStatus == 1)
+        #expect(said.contains("stopped:") && said.contains("--resume"), "\(said)")
+        try tiny.run(tiny.pretrain("stopped", steps: 40) + ["--resume"])
+        #expect(try tiny.losses("stopped") == tiny.losses("whole"))
+    }
+
+    /// A file system of 2 MB that root mounts for the test.
+    @Test(.enabled(if: getuid() == 0 && FileManager.default.isExecutableFile(atPath: "/bin/mount"), "mounting a small file system takes root"))
+    func `a full disk leaves the previous checkpoint intact`() throws {
+        let tiny = try TinyModel()
+        let small = tiny.url.appending(path: "small")
+        try FileManager.default.createDirectory(at: small, withIntermediateDirectories: true)
+        try #require(try shell("/bin/mount", ["-t", "tmpfs", "-o", "size=1200k", "tmpfs", small.path]) == 0)
+        defer { _ = try? shell("/bin/umount", [small.path]) }
+        let result = try Program.run(tiny.pretrain("small/run", steps: 40, ["--keep-checkpoints", "40"]), in: tiny.url)
+        #expect(result.status == 1)
+        let sentence = result.error.split(separator: "\n").last.map(String.init) ?? ""
+        #expect(sentence.hasPrefix("error: ") && sentence.contains("No space left on device"), "\(sentence)")
+        let steps = try FileManager.default.contentsOfDirectory(atPath: small.appending(path: "run/checkpoints").path).sorted()
+        #expect(!steps.isEmpty && steps.allSatisfy { $0.hasPrefix("step-") }, "\(steps)")
+        let last = "small/run/checkpoints/\(steps.last ?? "")"
+        let answer = try Program.run(["generate", "--model", last, "--prompt", "雨燕", "--max-tokens", "4", "--greedy"], in: tiny.url)
+        #expect(answer.status == 0, "\(answer.error)")
+    }
+
+    private func shell(_ path: String, _ arguments: [String]) throws -> Int32 {
+        let process = try Process.run(URL(fileURLWithPath: path), arguments: arguments)
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+}

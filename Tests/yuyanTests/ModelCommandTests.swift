@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+/// The commands with a model, on one that the binary has trained.
+@Suite struct ModelCommandTests {
+    let tiny: TinyModel
+
+    init() throws {
+        tiny = try TinyModel()
+        try tiny.run(tiny.pretrain("run", steps: 4))
+    }
+
+    @Test func `a trained model generates, is measured, converted and fine-tuned`() throws {
+        let first = try tiny.run(["generate", "--model", "run", "--prompt", "雨燕", "--max-tokens", "8", "--greedy", "--json"])
+        struct Answer: Decodable {
+            var text: String
+            var tokens: [Int]
+            var logprobs: [Double]
+            var finish_reason: String
+            var tokens_per_second: Double
+        }
+        let answer = try JSONDecoder().decode(Answer.self, from: Data(first.output.utf8))
+        #expect(answer.tokens.count == answer.logprobs.count && !answer.tokens.isEmpty && answer.tokens.count <= 8)
+        #expect(answer.logprobs.allSatisfy { $0 <= 0 })
+
+        try tiny.run(["convert", "--from", "run", "--to", "copy", "--dtype", "float32"])
+        let again = try tiny.run(["generate", "--model", "copy", "--prompt", "雨燕", "--max-tokens", "8", "--greedy", "--dtype", "float32", "--json"])
+        #expect(try JSONDecoder().decode(Answer.self, from: Data(again.output.utf8)).tokens.count <= 8)
+
+        let measured = try tiny.run(["evaluate", "perplexity", "--model", "run", "--output", "measured", "--json", "corpus.txt"])
+        #expect(measured.output.contains("\"perplexity\":"))
+
+        let chats = (0..<20).map { "{\"instruction\": \"\($0)加一等于几？\", \"output\": \"等于\($0 + 1)。\"}" }.joined(separator: "\n")
+        try tiny.scratch.write(chats, to: "chats.jsonl")
+        try tiny.run([
+            "finetune", "--model", "run", "--data", "chats.jsonl", "--sequence-length", "64", "--micro-batch", "2", "--steps", "3", "--output", "tuned",
+        ])
+        let spoken = try Program.run(["chat", "--model", "tuned", "--max-tokens", "4"], input: "你好\n/save said.json\n/reset\n/exit\n", in: tiny.url)
+        #expect(spoken.status == 0, "\(spoken.error)")
+        #expect(try String(contentsOf: tiny.url.appending(path: "said.json"), encoding: .utf8).contains("你好"))
+    }
+
+    @Test func `bad input gets one sentence and leaves nothing`() throws {
+        try tiny.scratch.write("", to: "empty.txt")
+        try tiny.scratch.write("{\"text\": \"好\"}\n{\"text\": \n", to: "broken.jsonl")
+        try Data([0xC4, 0xE3, 0xBA, 0xC3, 0xA3, 0xAC, 0xCA, 0xC0, 0xBD, 0xE7]).write(to: tiny.url.appending(path: "gb.txt"))
+        try tiny.run(["tokenizer", "train", "--kind", "bpe", "--vocab-size", "340", "--output", "larger", "corpus.txt"])
+        let long = String(repeating: "雨燕飞过北京", count: 60)
+        try tiny.run(["convert", "--from", "run", "--to", "mismatched"])
+        for name in ["tokenizer.json", "tokenizer_config.json"] {
+            let target = tiny.url.appending(path: "mismatched/\(name)")
+            try FileManager.default.removeItem(at: target)
+            try FileManager.default.copyItem(at: tiny.url.appending(path: "larger/\(name)"), to: target)
+        }
+        try tiny.run(["convert", "--from", "run", "--to", "truncated"])
+        let weights = tiny.url.appending(path: "truncated/model.safetensors")
+        try Data(contentsOf: weights).dropLast(100).write(to: weights)
+
+        let cases: [(arguments: [String], status: Int32, mentions: [String])] = [
+            (["data", "pack", "--tokenizer", "tokenizer", "--output", "x1", "empty.txt"], 1, ["empty"]),
+            (["data", "pack", "--tokenizer", "tokenizer", "--output", "x2", "broken.jsonl"], 1, ["broken.jsonl:2"]),
+            (["data", "pack", "--tokenizer", "tokenizer", "--output", "x3", "gb.txt"], 1, ["gb.txt", "UTF-8"]),
+            (["data", "pack", "--tokenizer", "tokenizer", "--output", "x4", "nowhere.txt"], 2, ["nowhere.txt"]),
+            (["pretrain", "--data", "packed", "--modle", "gpt-nano"], 2, ["--modle", "--model"]),
+            (["pretrain", "--data", "packed", "--model", "gpt-nanno"], 2, ["gpt-nanno", "gpt-nano"]),
+            (["pretrain", "--data", "packed", "--learning-rate", "fast"], 2, ["learning-rate", "fast"]),
+            (["pretrain", "--data", "tokenizer", "--output", "x5"], 1, ["tokenizer"]),
+            (["generate", "--model", "mismatched", "--prompt", "雨燕"], 2, ["340", "320"]),
+            (["generate", "--model", "truncated", "--prompt", "雨燕"], 1, ["model.safetensors"]),
+            (["generate", "--model", "tokenizer", "--prompt", "雨燕"], 2, ["tokenizer", "config.json"]),
+            (["generate", "--model", "run", "--prompt", long], 1, ["64"]),
+            (["generate", "--model", "run", "--prompt", "雨", "--top-p", "3"], 2, ["top-p", "3"]),
+            (["finetune", "--model", "run", "--data", "broken.jsonl", "--output", "x6"], 1, ["broken.jsonl:2"]),
+            (["evaluate", "perplexity", "--model", "run", "--output", "x7"], 2, ["files"]),
+            (tiny.pretrain("run", steps: 8), 2, ["--resume"]),
+            (["generate", "--model", "run", "--prompt", "雨", "--device", "cuda:9"], 1, ["CUDA"]),
+        ]
+        for (arguments, status, mentions) in cases {
+            let result = try Program.run(arguments, in: tiny.url)
+            let sentences = result.error.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+            #expect(sentences.count == 1, "\(arguments): \(result.error)")
+            #expect(result.status == status, "\(arguments): \(result.error)")
+            for text in mentions { #expect(result.error.contains(text), "\(arguments) should name \(text): \(result.error)") }
+            #expect(!result.error.contains("Fatal error") && !result.error.contains(".swift:"), "\(result.error)")
+        }
+    }
+}
