@@ -59,6 +59,7 @@
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/topk.h>
 #include <ATen/ops/tril.h>
+#include <ATen/ops/unbind.h>
 #include <ATen/ops/unsqueeze.h>
 #include <ATen/ops/where.h>
 
@@ -106,7 +107,6 @@ UNARY(sigmoid, at::sigmoid(a))
 UNARY(relu, at::relu(a))
 UNARY(silu, at::silu(a))
 UNARY(gelu, at::gelu(a, "none"))
-UNARY(gelu_tanh, at::gelu(a, "tanh"))
 UNARY(sin, at::sin(a))
 UNARY(cos, at::cos(a))
 UNARY(isfinite, at::isfinite(a))
@@ -212,6 +212,12 @@ yy_status yy_cat(const yy_tensor *tensors, int count, int dimension, yy_tensor *
 
 yy_status yy_stack(const yy_tensor *tensors, int count, int dimension, yy_tensor *out) {
     return guarded(out, [&] { return at::stack(list(tensors, count), dimension); });
+}
+
+yy_status yy_unbind(yy_tensor a, int dimension, yy_tensor *outs) {
+    return guarded([&] {
+        for (auto &part : at::unbind(tensor(a), dimension)) *outs++ = handle(part);
+    });
 }
 
 yy_status yy_index_select(yy_tensor a, int dimension, yy_tensor indices, yy_tensor *out) {

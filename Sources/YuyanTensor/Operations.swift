@@ -140,6 +140,12 @@ extension Tensor {
     public func select(_ dimension: Int, _ index: Int) throws -> Tensor {
         try Self.make("select", self) { yy_select(handle, Int32(dimension), Int64(index), $0) }
     }
+    /// All slices of a dimension, which disappears. On the way back their gradients are put together once, which several `select` would not.
+    public func unbind(_ dimension: Int) throws -> [Tensor] {
+        var outs = [yy_tensor?](repeating: nil, count: size(dimension))
+        try check(yy_unbind(handle, Int32(dimension), &outs), "unbind", self)
+        return outs.compactMap { $0.map(Tensor.init(owning:)) }
+    }
     public static func concatenate(_ tensors: [Tensor], along dimension: Int = 0) throws -> Tensor {
         try make("concatenate", tensors.first, tensors.last) { yy_cat(tensors.map(\.handle), Int32(tensors.count), Int32(dimension), $0) }
     }

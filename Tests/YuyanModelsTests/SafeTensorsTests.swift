@@ -149,9 +149,9 @@ let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appen
 
     /// The Python of `make parity`, or the one that is named.
     static let python: String? = {
-        let found =
-            ProcessInfo.processInfo.environment["YUYAN_PYTHON"]
-            ?? fixtures.deletingLastPathComponent().appending(path: "../../.parity/bin/python").standardizedFileURL.path
+        // Not standardised: that would follow the link out of the virtual environment.
+        let project = fixtures.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let found = ProcessInfo.processInfo.environment["YUYAN_PYTHON"] ?? project.appending(path: ".parity/bin/python").path
         return FileManager.default.isExecutableFile(atPath: found) ? found : nil
     }()
 

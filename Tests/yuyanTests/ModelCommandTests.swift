@@ -16,16 +16,18 @@ import Testing
             var text: String
             var tokens: [Int]
             var logprobs: [Double]
-            var finish_reason: String
-            var tokens_per_second: Double
+            var finishReason: String
+            var tokensPerSecond: Double
         }
-        let answer = try JSONDecoder().decode(Answer.self, from: Data(first.output.utf8))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let answer = try decoder.decode(Answer.self, from: Data(first.output.utf8))
         #expect(answer.tokens.count == answer.logprobs.count && !answer.tokens.isEmpty && answer.tokens.count <= 8)
         #expect(answer.logprobs.allSatisfy { $0 <= 0 })
 
         try tiny.run(["convert", "--from", "run", "--to", "copy", "--dtype", "float32"])
         let again = try tiny.run(["generate", "--model", "copy", "--prompt", "雨燕", "--max-tokens", "8", "--greedy", "--dtype", "float32", "--json"])
-        #expect(try JSONDecoder().decode(Answer.self, from: Data(again.output.utf8)).tokens.count <= 8)
+        #expect(try decoder.decode(Answer.self, from: Data(again.output.utf8)).tokens.count <= 8)
 
         let measured = try tiny.run(["evaluate", "perplexity", "--model", "run", "--output", "measured", "--json", "corpus.txt"])
         #expect(measured.output.contains("\"perplexity\":"))
@@ -33,7 +35,8 @@ import Testing
         let chats = (0..<20).map { "{\"instruction\": \"\($0)加一等于几？\", \"output\": \"等于\($0 + 1)。\"}" }.joined(separator: "\n")
         try tiny.scratch.write(chats, to: "chats.jsonl")
         try tiny.run([
-            "finetune", "--model", "run", "--data", "chats.jsonl", "--sequence-length", "64", "--micro-batch", "2", "--steps", "3", "--output", "tuned",
+            "finetune", "--model", "run", "--data", "chats.jsonl", "--sequence-length", "64", "--micro-batch", "2", "--steps", "3", "--output",
+            "tuned",
         ])
         let spoken = try Program.run(["chat", "--model", "tuned", "--max-tokens", "4"], input: "你好\n/save said.json\n/reset\n/exit\n", in: tiny.url)
         #expect(spoken.status == 0, "\(spoken.error)")
@@ -43,6 +46,7 @@ import Testing
     @Test func `bad input gets one sentence and leaves nothing`() throws {
         try tiny.scratch.write("", to: "empty.txt")
         try tiny.scratch.write("{\"text\": \"好\"}\n{\"text\": \n", to: "broken.jsonl")
+        try tiny.scratch.write("{\"prompt\": \"你好\", \"response\": \"你好！\"}\n{\"prompt\": 你好}\n", to: "chats.jsonl")
         try Data([0xC4, 0xE3, 0xBA, 0xC3, 0xA3, 0xAC, 0xCA, 0xC0, 0xBD, 0xE7]).write(to: tiny.url.appending(path: "gb.txt"))
         try tiny.run(["tokenizer", "train", "--kind", "bpe", "--vocab-size", "340", "--output", "larger", "corpus.txt"])
         let long = String(repeating: "雨燕飞过北京", count: 60)
@@ -65,14 +69,14 @@ import Testing
             (["pretrain", "--data", "packed", "--model", "gpt-nanno"], 2, ["gpt-nanno", "gpt-nano"]),
             (["pretrain", "--data", "packed", "--learning-rate", "fast"], 2, ["learning-rate", "fast"]),
             (["pretrain", "--data", "tokenizer", "--output", "x5"], 1, ["tokenizer"]),
-            (["generate", "--model", "mismatched", "--prompt", "雨燕"], 2, ["340", "320"]),
+            (["generate", "--model", "mismatched", "--prompt", "雨燕"], 2, ["embedding only 320"]),
             (["generate", "--model", "truncated", "--prompt", "雨燕"], 1, ["model.safetensors"]),
             (["generate", "--model", "tokenizer", "--prompt", "雨燕"], 2, ["tokenizer", "config.json"]),
             (["generate", "--model", "run", "--prompt", long], 1, ["64"]),
             (["generate", "--model", "run", "--prompt", "雨", "--top-p", "3"], 2, ["top-p", "3"]),
-            (["finetune", "--model", "run", "--data", "broken.jsonl", "--output", "x6"], 1, ["broken.jsonl:2"]),
+            (["finetune", "--model", "run", "--data", "chats.jsonl", "--output", "x6"], 1, ["chats.jsonl:2"]),
             (["evaluate", "perplexity", "--model", "run", "--output", "x7"], 2, ["files"]),
-            (tiny.pretrain("run", steps: 8), 2, ["--resume"]),
+            (tiny.pretrain("run", steps: 8), 2, ["already holds a run", "--output"]),
             (["generate", "--model", "run", "--prompt", "雨", "--device", "cuda:9"], 1, ["CUDA"]),
         ]
         for (arguments, status, mentions) in cases {

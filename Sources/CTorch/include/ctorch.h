@@ -104,7 +104,7 @@ yy_status yy_to(yy_tensor a, yy_options options, yy_tensor *out);
 #define YY_ALONG(name) yy_status yy_##name(yy_tensor a, int dimension, yy_tensor *out);
 
 YY_UNARY(neg) YY_UNARY(exp) YY_UNARY(log) YY_UNARY(sqrt) YY_UNARY(rsqrt) YY_UNARY(abs) YY_UNARY(square)
-YY_UNARY(tanh) YY_UNARY(sigmoid) YY_UNARY(relu) YY_UNARY(silu) YY_UNARY(gelu) YY_UNARY(gelu_tanh)
+YY_UNARY(tanh) YY_UNARY(sigmoid) YY_UNARY(relu) YY_UNARY(silu) YY_UNARY(gelu)
 YY_UNARY(sin) YY_UNARY(cos) YY_UNARY(isfinite) YY_UNARY(logical_not)
 YY_UNARY(contiguous) YY_UNARY(clone) YY_UNARY(detach) YY_UNARY(sum_all) YY_UNARY(mean_all) YY_UNARY(max_all) YY_UNARY(min_all)
 YY_BINARY(add) YY_BINARY(sub) YY_BINARY(mul) YY_BINARY(div) YY_BINARY(maximum) YY_BINARY(minimum)
@@ -127,6 +127,8 @@ yy_status yy_narrow(yy_tensor a, int dimension, int64_t start, int64_t length, y
 yy_status yy_select(yy_tensor a, int dimension, int64_t index, yy_tensor *out);
 yy_status yy_cat(const yy_tensor *tensors, int count, int dimension, yy_tensor *out);
 yy_status yy_stack(const yy_tensor *tensors, int count, int dimension, yy_tensor *out);
+/// All slices of a dimension, which disappears: as many as its size.
+yy_status yy_unbind(yy_tensor a, int dimension, yy_tensor *outs);
 yy_status yy_index_select(yy_tensor a, int dimension, yy_tensor indices, yy_tensor *out);
 yy_status yy_gather(yy_tensor a, int dimension, yy_tensor indices, yy_tensor *out);
 yy_status yy_topk(yy_tensor a, int64_t k, int dimension, yy_tensor *values, yy_tensor *indices);
@@ -196,6 +198,9 @@ yy_status yy_attention(
 /// hidden [n, width], W [vocabulary, width], targets [n] int64. Logits exist for `rows` rows at a time only.
 yy_status yy_linear_cross_entropy(
     yy_tensor hidden, yy_tensor weight, yy_tensor targets, int64_t ignored, double divisor, int64_t rows, yy_tensor *out);
+
+/// GELU with tanh in place of the error function.
+yy_status yy_gelu_tanh(yy_tensor a, yy_tensor *out);
 
 /// Inverted dropout whose mask is a function of (seed, position): nothing is stored for the way back.
 yy_status yy_dropout(yy_tensor x, double probability, uint64_t seed, yy_tensor *out);

@@ -10,6 +10,7 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <vector>
@@ -94,6 +95,13 @@ template <class T> YY_INLINE float dot(const T *a, const T *b, int64_t count) {
     return sum;
 }
 
+/// Sums of blocks are kept in float32.
+template <class T> YY_INLINE void addRow(float *sum, const T *x, int64_t count) {
+    for (int64_t i = 0; i < count; i++) sum[i] += widen(x[i]);
+}
+YY_CLONES void addRowOf(float *sum, const float *x, int64_t n) { addRow(sum, x, n); }
+YY_CLONES void addRowOf(float *sum, const bf16 *x, int64_t n) { addRow(sum, x, n); }
+
 YY_CLONES float softmaxRowOf(float *x, int64_t l, int64_t h, int64_t n, float s) { return softmaxRow(x, l, h, n, s); }
 YY_CLONES float softmaxRowOf(bf16 *x, int64_t l, int64_t h, int64_t n, float s) { return softmaxRow(x, l, h, n, s); }
 YY_CLONES void backwardRowOf(float *x, float *g, int64_t l, int64_t h, int64_t n, float s, float z, float d) { backwardRow(x, g, l, h, n, s, z, d); }
@@ -140,6 +148,16 @@ template <class T> struct Blocked {
                 auto at = size_t(head / heads * ranges.queries + query);
                 backwardRowOf(s + r * keys, g + r * keys, ranges.low[at], ranges.high[at], keys, scale, logSums[row], deltas[row]);
             }
+        });
+    }
+
+    /// Adds [heads, rows, width] to the first rows of each head of a float32 sum.
+    static void add(at::Tensor &sum, const at::Tensor &part) {
+        int64_t count = part.size(1) * part.size(2), stride = sum.size(1) * sum.size(2);
+        auto *to = sum.data_ptr<float>();
+        auto *from = static_cast<T *>(part.data_ptr());
+        parallel(part.size(0), 1, [&](int64_t begin, int64_t end) {
+            for (int64_t head = begin; head < end; head++) addRowOf(to + head * stride, from + head * count, count);
         });
     }
 
@@ -193,9 +211,7 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
         auto gradient = byHead(gradients[0], heads).contiguous();
         Ranges ranges(saved[3], causal, batch, q.size(1), k.size(1));
         auto gradientQ = at::empty_like(q);
-        bool several = q.size(1) > blockOfQueries;  // then sums over blocks are kept in float32
-        auto sums = several ? k.options().dtype(at::kFloat) : k.options();
-        auto gradientK = at::zeros(k.sizes(), sums), gradientV = at::zeros(k.sizes(), sums);
+        auto gradientK = at::zeros(k.sizes(), k.options().dtype(at::kFloat)), gradientV = at::zeros_like(gradientK);
         byType(q, [&](auto kernel) {
             auto deltas = kernel.deltas(o, gradient);
             for (int64_t first = 0; first < q.size(1); first += blockOfQueries) {
@@ -207,8 +223,8 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
                 kernel.backward(
                     scores, gradientScores, ranges, heads, first, scale, logSums.template data_ptr<float>(), deltas.template data_ptr<float>());
                 gradientQ.narrow(1, first, count).copy_(at::bmm(gradientScores, keysHere));
-                gradientK.narrow(1, 0, reach).add_(at::bmm(gradientScores.transpose(1, 2), queriesHere));
-                gradientV.narrow(1, 0, reach).add_(at::bmm(scores.transpose(1, 2), gradientHere));
+                kernel.add(gradientK, at::bmm(gradientScores.transpose(1, 2), queriesHere));
+                kernel.add(gradientV, at::bmm(scores.transpose(1, 2), gradientHere));
             }
         });
         return {byToken(gradientQ, batch, heads), byToken(gradientK.to(k.scalar_type()), batch, groups),
