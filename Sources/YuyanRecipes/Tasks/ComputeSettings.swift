@@ -39,6 +39,12 @@ public struct ComputeSettings: ConfigurationSection, Hashable {
         }
     }
 
+    /// Refuses what training cannot use: gradients leave the range of float16.
+    func validateForTraining() throws {
+        try validate()
+        if dtype == .float16 { throw InvalidValue("dtype", "must be bfloat16 or float32 for training: gradients overflow in float16") }
+    }
+
     /// The device and precision of a run, chosen where the user did not.
     struct Choice: Sendable {
         var device: Device

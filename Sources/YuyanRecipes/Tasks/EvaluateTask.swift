@@ -6,7 +6,7 @@ import YuyanTensor
 import YuyanText
 
 /// Measure a model: perplexity on text, right answers to questions.
-public struct EvaluateTask: TaskConfiguration {
+public struct EvaluateTask: ModelTask {
     /// What is measured by what.
     public struct Subject: ConfigurationSection {
         public static let help = [
@@ -30,21 +30,14 @@ public struct EvaluateTask: TaskConfiguration {
 
     public static let task = "evaluate"
     public static let summary = "Measure perplexity on text, and right answers to questions"
-    public static let help = Subject.help.merging(ComputeSettings.help) { $1 }
     public static let required = ["model"]
     public static let positional: String? = "files"
 
     public var subject = Subject()
+    public var settings = NoSettings()
     public var compute = ComputeSettings()
 
     public init() {}
-
-    // The keys of the two stand side by side.
-    public init(from decoder: any Decoder) throws { (subject, compute) = (try Subject(from: decoder), try ComputeSettings(from: decoder)) }
-    public func encode(to encoder: any Encoder) throws {
-        try subject.encode(to: encoder)
-        try compute.encode(to: encoder)
-    }
 
     public func validate() throws {
         try compute.validate()

@@ -6,7 +6,7 @@ import YuyanText
 public import YuyanTraining
 
 /// Teach a model to answer: conversations and instructions, the loss on the answers alone.
-public struct FinetuneTask: TaskConfiguration {
+public struct FinetuneTask: ModelTask {
     /// What is trained on what.
     public struct Subject: ConfigurationSection {
         public static let help = [
@@ -24,29 +24,18 @@ public struct FinetuneTask: TaskConfiguration {
 
     public static let task = "sft"
     public static let summary = "Fine-tune a model on conversations and instructions"
-    public static let help = Subject.help.merging(TrainingConfiguration.help) { $1 }.merging(ComputeSettings.help) { $1 }
     public static let required = ["model", "data"]
     public static let isResumable = true
 
     public var subject = Subject()
-    public var training = TrainingConfiguration()
+    public var settings = TrainingConfiguration()
     public var compute = ComputeSettings()
 
-    public init() { training.learningRate = 1e-4 }
-
-    // The keys of the three stand side by side.
-    public init(from decoder: any Decoder) throws {
-        (subject, training, compute) = (try Subject(from: decoder), try TrainingConfiguration(from: decoder), try ComputeSettings(from: decoder))
-    }
-    public func encode(to encoder: any Encoder) throws {
-        try subject.encode(to: encoder)
-        try training.encode(to: encoder)
-        try compute.encode(to: encoder)
-    }
+    public init() { settings.learningRate = 1e-4 }
 
     public func validate() throws {
-        try training.check()
-        try compute.validate()
+        try settings.check()
+        try compute.validateForTraining()
         guard (0..<1).contains(subject.validationFraction) else {
             throw InvalidValue("validation_fraction", "must be at least 0 and below 1, found \(subject.validationFraction)")
         }
@@ -60,7 +49,7 @@ public struct FinetuneTask: TaskConfiguration {
         let validation = try parts.validation.isEmpty ? nil : loader(parts.validation, tokenizer, shuffled: false)
         let report = source.report
         stage.console.line(
-            "\(stage.name): \(report.conversations.formatted()) conversations in \(report.rows.formatted()) rows of \(training.sequenceLength) tokens, "
+            "\(stage.name): \(report.conversations.formatted()) conversations in \(report.rows.formatted()) rows of \(settings.sequenceLength) tokens, "
                 + "\(report.answerTokens.formatted()) answer tokens; \(report.truncated) shortened, \(report.tooLong + report.withoutAnswer) left out"
         )
         return try await train(folder, tokenizer, source, validation, stage)
@@ -68,7 +57,7 @@ public struct FinetuneTask: TaskConfiguration {
 
     private func loader(_ conversations: [Conversation], _ tokenizer: Tokenizer, shuffled: Bool) throws -> ConversationLoader {
         try ConversationLoader(
-            conversations, tokenizer: tokenizer, sequenceLength: training.sequenceLength, batchSize: training.microBatch, seed: training.seed,
+            conversations, tokenizer: tokenizer, sequenceLength: settings.sequenceLength, batchSize: settings.microBatch, seed: settings.seed,
             shuffled: shuffled, epochs: shuffled ? nil : 1)
     }
 
@@ -76,10 +65,10 @@ public struct FinetuneTask: TaskConfiguration {
         _ folder: ModelFolder, _ tokenizer: Tokenizer, _ source: ConversationLoader, _ validation: ConversationLoader?, _ stage: StageContext
     ) async throws -> TrainingResult {
         let choice = try compute.choose()
-        let model = try loadModel(from: folder.url, dtype: choice.dtype, device: choice.device, dropout: training.dropout)
+        let model = try loadModel(from: folder.url, dtype: choice.dtype, device: choice.device, dropout: settings.dropout)
         stage.console.line("\(stage.name): \(model.parameterCount.formatted()) parameters, \(choice.description)")
         let template = tokenizer.chatTemplate ?? .yuyan
-        let run = TrainingRun(stage: stage, configuration: training, compute: choice, tokenizer: tokenizer) { prompt in
+        let run = TrainingRun(stage: stage, configuration: settings, compute: choice, tokenizer: tokenizer) { prompt in
             try template.encode([Message(role: "user", content: prompt)], with: tokenizer, addingGenerationPrompt: true).ids
         }
         return try await run.train(model, source: source, validation: validation)

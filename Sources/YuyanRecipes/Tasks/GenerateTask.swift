@@ -28,7 +28,7 @@ extension GenerationConfiguration: ConfigurationSection {
 }
 
 /// Continue prompts.
-public struct GenerateTask: TaskConfiguration {
+public struct GenerateTask: ModelTask {
     /// What is continued by what.
     public struct Subject: ConfigurationSection {
         public static let help = [
@@ -48,32 +48,21 @@ public struct GenerateTask: TaskConfiguration {
 
     public static let task = "generate"
     public static let summary = "Continue a prompt"
-    public static let help = Subject.help.merging(GenerationConfiguration.help) { $1 }.merging(ComputeSettings.help) { $1 }
     public static let required = ["model", "prompt"]
     public static let positional: String? = "prompt"
     public static let writesFiles = false
 
     public var subject = Subject()
-    public var generation = GenerationConfiguration()
+    public var settings = GenerationConfiguration()
     public var compute = ComputeSettings()
 
     public init() {}
 
-    // The keys of the three stand side by side.
-    public init(from decoder: any Decoder) throws {
-        (subject, generation, compute) = (try Subject(from: decoder), try GenerationConfiguration(from: decoder), try ComputeSettings(from: decoder))
-    }
-    public func encode(to encoder: any Encoder) throws {
-        try subject.encode(to: encoder)
-        try generation.encode(to: encoder)
-        try compute.encode(to: encoder)
-    }
-
     public func validate() throws {
-        try generation.check()
+        try settings.check()
         try compute.validate()
-        if subject.greedy, generation.temperature != 0, generation.temperature != GenerationConfiguration().temperature {
-            throw InvalidValue("greedy", "greedy and temperature \(generation.temperature) cannot both be given; leave one out")
+        if subject.greedy, settings.temperature != 0, settings.temperature != GenerationConfiguration().temperature {
+            throw InvalidValue("greedy", "greedy and temperature \(settings.temperature) cannot both be given; leave one out")
         }
     }
 
@@ -110,7 +99,7 @@ public struct GenerateTask: TaskConfiguration {
     @Engine private func generate(_ stage: StageContext) async throws -> [Answer] {
         let (model, tokenizer, description) = try ModelFolder(subject.model).loadPair(compute)
         stage.console.line(description)
-        var configuration = generation
+        var configuration = settings
         if subject.greedy { configuration.temperature = 0 }
         let clock = ContinuousClock()
         var answers: [Answer] = []

@@ -6,7 +6,7 @@ import YuyanText
 public import YuyanTraining
 
 /// Train a model to predict the next token of packed text.
-public struct PretrainTask: TaskConfiguration {
+public struct PretrainTask: ModelTask {
     /// What is trained on what.
     public struct Subject: ConfigurationSection {
         public static let help = [
@@ -32,29 +32,18 @@ public struct PretrainTask: TaskConfiguration {
 
     public static let task = "pretrain"
     public static let summary = "Pre-train a model on packed text"
-    public static let help = Subject.help.merging(TrainingConfiguration.help) { $1 }.merging(ComputeSettings.help) { $1 }
     public static let required = ["data"]
     public static let isResumable = true
 
     public var subject = Subject()
-    public var training = TrainingConfiguration()
+    public var settings = TrainingConfiguration()
     public var compute = ComputeSettings()
 
     public init() {}
 
-    // The keys of the three stand side by side.
-    public init(from decoder: any Decoder) throws {
-        (subject, training, compute) = (try Subject(from: decoder), try TrainingConfiguration(from: decoder), try ComputeSettings(from: decoder))
-    }
-    public func encode(to encoder: any Encoder) throws {
-        try subject.encode(to: encoder)
-        try training.encode(to: encoder)
-        try compute.encode(to: encoder)
-    }
-
     public func validate() throws {
-        try training.check()
-        try compute.validate()
+        try settings.check()
+        try compute.validateForTraining()
         guard let preset else { return }
         let width = subject.width ?? preset.width
         let heads = subject.heads ?? preset.heads
@@ -62,8 +51,8 @@ public struct PretrainTask: TaskConfiguration {
             throw InvalidValue(key, "must be above 0, found \(value)")
         }
         guard width.isMultiple(of: heads) else { throw InvalidValue("width", "must be a multiple of the \(heads) heads, found \(width)") }
-        if let context = subject.contextLength, context < training.sequenceLength {
-            throw InvalidValue("context_length", "must be at least sequence_length (\(training.sequenceLength)), found \(context)")
+        if let context = subject.contextLength, context < settings.sequenceLength {
+            throw InvalidValue("context_length", "must be at least sequence_length (\(settings.sequenceLength)), found \(context)")
         }
     }
 
@@ -73,7 +62,7 @@ public struct PretrainTask: TaskConfiguration {
         let tokenizer = try Tokenizer(contentsOf: subject.data.url)
         let shards = try ShardSet(subject.data.url, split: .train, verifyingChecksums: true)
         try shards.check(tokenizer)
-        let t = training
+        let t = settings
         let source = try PretrainLoader(
             shards, sequenceLength: t.sequenceLength, batchSize: t.microBatch, seed: t.seed, separateDocuments: subject.separateDocuments)
         let held = try PackReport(contentsOf: subject.data.url).validation.tokens > 1
@@ -92,12 +81,12 @@ public struct PretrainTask: TaskConfiguration {
         let model = try makeModel(vocabularySize: tokenizer.vocabularySize, choice)
         stage.console.line(
             "\(stage.name): \(model.parameterCount.formatted()) parameters, \(source.rowsPerEpoch.formatted()) rows of "
-                + "\(training.sequenceLength) tokens, \(choice.description)")
+                + "\(settings.sequenceLength) tokens, \(choice.description)")
         if let preset {
             stage.console.line(
                 "published for \(preset.name): learning rate \(preset.learningRate), batches of \(preset.batchTokens.formatted()) tokens", .faint)
         }
-        let run = TrainingRun(stage: stage, configuration: training, compute: choice, tokenizer: tokenizer) { prompt in
+        let run = TrainingRun(stage: stage, configuration: settings, compute: choice, tokenizer: tokenizer) { prompt in
             let ids = tokenizer.encode(prompt)
             return ids.isEmpty ? [tokenizer.special.eos ?? 0] : ids
         }
@@ -110,15 +99,15 @@ public struct PretrainTask: TaskConfiguration {
             configuration.layers = subject.layers ?? preset.layers
             configuration.heads = subject.heads ?? preset.heads
             configuration.width = subject.width ?? preset.width
-            configuration.contextLength = subject.contextLength ?? max(preset.contextLength, training.sequenceLength)
-            (configuration.residualDropout, configuration.embeddingDropout) = (training.dropout, training.dropout)
-            return try GPT(configuration, seed: training.seed, dtype: choice.dtype, device: choice.device)
+            configuration.contextLength = subject.contextLength ?? max(preset.contextLength, settings.sequenceLength)
+            (configuration.residualDropout, configuration.embeddingDropout) = (settings.dropout, settings.dropout)
+            return try GPT(configuration, seed: settings.seed, dtype: choice.dtype, device: choice.device)
         }
         let path = InputPath(subject.model)
         guard path.exists else {
             let names = GPTConfiguration.presets.map(\.name)
             throw RequestError("model: \"\(subject.model)\" is neither a preset nor a folder\(Suggestion.nearest(to: subject.model, among: names))")
         }
-        return try loadModel(from: try ModelFolder(path).url, dtype: choice.dtype, device: choice.device, dropout: training.dropout)
+        return try loadModel(from: try ModelFolder(path).url, dtype: choice.dtype, device: choice.device, dropout: settings.dropout)
     }
 }

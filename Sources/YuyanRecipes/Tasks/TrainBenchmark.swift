@@ -4,7 +4,7 @@ import YuyanTensor
 import YuyanTraining
 
 /// Measure training speed on random tokens.
-public struct TrainBenchmark: TaskConfiguration {
+public struct TrainBenchmark: ModelTask {
     /// What is measured.
     public struct Subject: ConfigurationSection {
         public static let help = [
@@ -28,20 +28,13 @@ public struct TrainBenchmark: TaskConfiguration {
 
     public static let task = "train"
     public static let summary = "Measure training: tokens per second and share of the matrix ceiling"
-    public static let help = Subject.help.merging(ComputeSettings.help) { $1 }
     public static let writesFiles = false
 
     public var subject = Subject()
+    public var settings = NoSettings()
     public var compute = ComputeSettings()
 
     public init() {}
-
-    // The keys of the two stand side by side.
-    public init(from decoder: any Decoder) throws { (subject, compute) = (try Subject(from: decoder), try ComputeSettings(from: decoder)) }
-    public func encode(to encoder: any Encoder) throws {
-        try subject.encode(to: encoder)
-        try compute.encode(to: encoder)
-    }
 
     public func validate() throws {
         try compute.validate()
