@@ -1,22 +1,21 @@
 """Compares `yuyan tokenizer encode` with the reference libraries, line by line.
 
-    python Tests/parity/tokenizers.py YUYAN DATA
+    python Tests/parity/tokenizer_ids.py YUYAN
 
-YUYAN is the binary, DATA the folder with tokenizers/, text/ and dialog/. Every line of text/ and dialog/, and a file of hard and broken lines, is
+YUYAN is the binary; YUYAN_TEST_DATA names the folder with tokenizers/, text/ and dialog/. Every line of text/ and dialog/, and a file of hard and broken lines, is
 encoded with every tokenizer in tokenizers/, with tokenizers trained by `yuyan tokenizer train`, and with ones trained by Python's tokenizers and
 sentencepiece. Needs: tokenizers, sentencepiece, transformers. Exits with 1 if any line differs.
 """
 
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 
-sys.path = [entry for entry in sys.path if pathlib.Path(entry or ".").resolve() != pathlib.Path(__file__).parent.resolve()]  # this file's own name
-
-import sentencepiece  # noqa: E402
-from tokenizers import BertWordPieceTokenizer, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers  # noqa: E402
-from transformers import AutoTokenizer  # noqa: E402
+import sentencepiece
+from tokenizers import BertWordPieceTokenizer, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import AutoTokenizer
 
 # No name of a special token of ours is here: sentencepiece takes those for text. The golden tests have them.
 HARD = "\n".join([
@@ -134,4 +133,8 @@ def main(yuyan, data):
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()))
+    data = os.environ.get("YUYAN_TEST_DATA")
+    if not data:
+        print("skipped: YUYAN_TEST_DATA names no folder with real tokenizers and text")
+        sys.exit(0)
+    sys.exit(main(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(data).resolve()))
