@@ -60,7 +60,7 @@ struct Doctor: StageCommand {
 struct QuickstartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "quickstart", abstract: "The whole way on the bundled corpus: tokenizer, pre-training, fine-tuning, questions.",
-        discussion: "Runs \(Quickstart.recipe) in about seven minutes on two cores; what is finished is skipped.")
+        discussion: "Runs \(Quickstart.recipe) in about six minutes on two cores; what is finished is skipped.")
 
     @Option(name: .customLong("set"), help: ArgumentHelp("Change a stage's setting: pretrain.steps=200.", valueName: "key=value"))
     var overrides: [String] = []
