@@ -48,22 +48,6 @@ struct Ranges {
     int64_t reach(bool causal, int64_t end) const { return causal ? keys - queries + end : keys; }
 };
 
-template <class T> YY_INLINE float maximum(const T *x, int64_t count) {
-    float lanes[16];
-    for (float &lane : lanes) lane = -INFINITY;
-    for (int64_t i = 0; i + 16 <= count; i += 16)
-        for (int j = 0; j < 16; j++) lanes[j] = lanes[j] > widen(x[i + j]) ? lanes[j] : widen(x[i + j]);
-    for (int64_t i = count / 16 * 16; i < count; i++) lanes[0] = lanes[0] > widen(x[i]) ? lanes[0] : widen(x[i]);
-    return *std::max_element(lanes, lanes + 16);
-}
-
-template <class T> YY_INLINE float sumOfExponentials(const T *x, int64_t count, float scale, float shift) {
-#pragma clang fp reassociate(on)
-    float sum = 0;
-    for (int64_t i = 0; i < count; i++) sum += exponential(widen(x[i]) * scale - shift);
-    return sum;
-}
-
 /// Scores become probabilities in place; gives the log of the row's sum.
 template <class T> YY_INLINE float softmaxRow(T *x, int64_t low, int64_t high, int64_t keys, float scale) {
     float top = maximum(x + low, high - low) * scale;

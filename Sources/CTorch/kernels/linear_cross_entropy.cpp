@@ -15,22 +15,6 @@
 namespace yy {
 namespace {
 
-template <class T> YY_INLINE float sumOfExponentials(const T *x, int64_t count, float highest) {
-#pragma clang fp reassociate(on)
-    float sum = 0;
-    for (int64_t i = 0; i < count; i++) sum += exponential(widen(x[i]) - highest);
-    return sum;
-}
-
-template <class T> YY_INLINE float largest(const T *x, int64_t count) {
-    float lanes[16];
-    for (float &lane : lanes) lane = -INFINITY;
-    for (int64_t i = 0; i + 16 <= count; i += 16)
-        for (int j = 0; j < 16; j++) lanes[j] = lanes[j] > widen(x[i + j]) ? lanes[j] : widen(x[i + j]);
-    for (int64_t i = count / 16 * 16; i < count; i++) lanes[0] = lanes[0] > widen(x[i]) ? lanes[0] : widen(x[i]);
-    return *std::max_element(lanes, lanes + 16);
-}
-
 /// Rows of logits become (softmax − one-hot)·scale in place; gives the sum of −log p[target].
 template <class T>
 YY_INLINE double rowsOf(T *logits, const int64_t *targets, int64_t rows, int64_t words, int64_t ignored, float scale) {
@@ -42,12 +26,12 @@ YY_INLINE double rowsOf(T *logits, const int64_t *targets, int64_t rows, int64_t
             std::memset(x, 0, sizeof(T) * size_t(words));
             continue;
         }
-        float highest = largest(x, words), right = widen(x[target]);
+        float highest = maximum(x, words), right = widen(x[target]);
         constexpr int64_t block = 512;
         double sum = 0;
         for (int64_t start = 0; start < words; start += block) {
             int64_t end = std::min(words, start + block);
-            sum += sumOfExponentials(x + start, end - start, highest);
+            sum += sumOfExponentials(x + start, end - start, 1, highest);
         }
         loss += std::log(sum) + highest - right;
         float factor = scale / float(sum);

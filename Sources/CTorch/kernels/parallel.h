@@ -86,4 +86,22 @@ YY_INLINE float exponential(float x) {
     return x < -87.0f ? 0.0f : p * power;
 }
 
+/// The largest of some numbers; sixteen lanes, so that the loop vectorises.
+template <class T> YY_INLINE float maximum(const T *x, int64_t count) {
+    float lanes[16];
+    for (float &lane : lanes) lane = -INFINITY;
+    for (int64_t i = 0; i + 16 <= count; i += 16)
+        for (int j = 0; j < 16; j++) lanes[j] = lanes[j] > widen(x[i + j]) ? lanes[j] : widen(x[i + j]);
+    for (int64_t i = count / 16 * 16; i < count; i++) lanes[0] = lanes[0] > widen(x[i]) ? lanes[0] : widen(x[i]);
+    return *std::max_element(lanes, lanes + 16);
+}
+
+/// Σ e^(x·scale − shift), where no exponent is positive.
+template <class T> YY_INLINE float sumOfExponentials(const T *x, int64_t count, float scale, float shift) {
+#pragma clang fp reassociate(on)
+    float sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += exponential(widen(x[i]) * scale - shift);
+    return sum;
+}
+
 }  // namespace yy
