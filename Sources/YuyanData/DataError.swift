@@ -18,6 +18,14 @@ public struct DataError: Error, Sendable, Hashable, CustomStringConvertible, Loc
         self.init("\(file.path):\(line): \(sentence)")
     }
 
+    /// The error for a file that cannot be opened, with the system's reason.
+    static func unreadable(_ file: URL) -> DataError {
+        let descriptor = open(file.path, O_RDONLY)
+        guard descriptor >= 0 else { return .system("read it", file) }
+        close(descriptor)
+        return DataError("\(file.path): cannot read it as a file")
+    }
+
     /// The failure of a system call on a file: what was tried and what the system said.
     static func system(_ action: String, _ file: URL, code: Int32 = errno) -> DataError {
         DataError("\(file.path): cannot \(action): \(String(cString: strerror(code)))")

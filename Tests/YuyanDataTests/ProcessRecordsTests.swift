@@ -28,6 +28,18 @@ func stageFiles(_ folder: URL) throws -> [String: [UInt8]] {
     return files
 }
 
+/// The lines of a stage's documents or of what it dropped.
+func stageLines(_ stage: URL, _ place: String) throws -> [[UInt8]] {
+    var lines: [[UInt8]] = []
+    for part in try FileManager.default.contentsOfDirectory(atPath: stage.appendingPathComponent(place).path).sorted() {
+        try PartFile.forEachLine(of: stage.appendingPathComponent(place).appendingPathComponent(part)) { line in
+            lines.append(Array(line))
+            return true
+        }
+    }
+    return lines
+}
+
 func temporaryFiles(_ folder: URL) -> [String] {
     (FileManager.default.enumerator(atPath: folder.path)?.allObjects as? [String] ?? []).filter { $0.hasSuffix(".tmp") }
 }
@@ -97,13 +109,7 @@ func temporaryFiles(_ folder: URL) -> [String] {
         #expect(try readRecords(stage.appendingPathComponent("documents").path).count == report.kept.records)
         #expect(try JSONDecoder().decode(StepReport.self, from: Data(contentsOf: stage.appendingPathComponent("report.json"))) == report)
         // Every dropped line holds the drop and the record.
-        var lines: [[String: Any]] = []
-        for part in try FileManager.default.contentsOfDirectory(atPath: stage.appendingPathComponent("dropped").path).sorted() {
-            try PartFile.forEachLine(of: stage.appendingPathComponent("dropped").appendingPathComponent(part)) { line in
-                lines.append(try #require(JSONSerialization.jsonObject(with: Data(line)) as? [String: Any]))
-                return true
-            }
-        }
+        let lines = try stageLines(stage, "dropped").map { try #require(JSONSerialization.jsonObject(with: Data($0)) as? [String: Any]) }
         #expect(lines.map { ($0["record"] as? [String: Any])?["text"] as? String } == dropped.map(\.text))
         #expect(Set(lines.flatMap(\.keys)) == ["step", "reason", "value", "record"])
     }
@@ -295,7 +301,14 @@ func temporaryFiles(_ folder: URL) -> [String] {
         throws
     {
         let folder = try TemporaryFolder()
-        let input = try sampleCorpus(folder, count: 3000, seed: 9)
+        // Texts that compression does not make small.
+        var random = SeededRandom(seed: 9)
+        let input = try folder.write(
+            "corpus.jsonl",
+            (0..<3000).map { _ in
+                let text = (0..<200).map { _ in String(UnicodeScalar(UInt32(random.number(in: 0x4E00...0x9FFF))) ?? "一") }.joined()
+                return "{\"text\": \"\(text)\"}\n"
+            }.joined())
         let disk = folder.file("disk")
         try FileManager.default.createDirectory(at: disk, withIntermediateDirectories: true)
         func shell(_ arguments: String...) -> Int32 {

@@ -45,20 +45,16 @@ import YuyanText
         #expect(errorSentence { _ = try RecordReader([]) }.contains("no data files are named"))
     }
 
-    @Test func otherEncodingsAreNamedWithTheByte() throws {
+    @Test func bytesThatAreNoTextAreNamedWithTheirPlace() throws {
         let gb: [UInt8] = [0xC4, 0xE3, 0xBA, 0xC3]  // 你好 in GB18030
-        let text = try folder.write("gb.txt", Array("ab".utf8) + gb)
-        #expect(
-            errorSentence { _ = try readRecords(text) }
-                == "\(text): not UTF-8 at byte 2: it looks like GB18030; convert it first: iconv -f GB18030 -t UTF-8 gb.txt > NEW")
         let lines = try folder.write("gb.jsonl", Array("{\"text\": \"好\"}\n".utf8) + gb)
-        #expect(errorSentence { _ = try readRecords(lines) }.hasPrefix("\(lines): not UTF-8 at byte 16: it looks like GB18030"))
-        let json = try folder.write("gb.json", Array("[{\"text\": \"".utf8) + gb + Array("\"}]".utf8))
-        #expect(errorSentence { _ = try readRecords(json) }.hasPrefix("\(json): not UTF-8 at byte 11"))
-        let wide = try folder.write("wide.txt", [0xFF, 0xFE, 0x60, 0x4F])
-        #expect(errorSentence { _ = try readRecords(wide) }.contains("at byte 0: it looks like UTF-16LE"))
+        #expect(errorSentence { _ = try readRecords(lines) }.hasPrefix("\(lines): not UTF-8 at byte 16: it looks like gb18030 from there"))
+        let json = try folder.write("gb.json", Array("[{\"text\": \"天地玄黄\"}, {\"text\": \"".utf8) + [0xFF, 0xFF] + Array("\"}]".utf8))
+        #expect(errorSentence { _ = try readRecords(json) }.hasPrefix("\(json): not UTF-8 at byte 37: convert it to UTF-8 first"))
         let noise = try folder.write("noise.txt", Array("好".utf8) + [0x80, 0x80])
         #expect(errorSentence { _ = try readRecords(noise) }.contains("at byte 3: convert it to UTF-8 first"))
+        let row = try folder.write("row.csv", Array("text\n好\n".utf8) + [0xE5, 0xA5] + Array(",\n".utf8))
+        #expect(errorSentence { _ = try readRecords(row) }.hasPrefix("\(row): not UTF-8 at byte 9"))
     }
 
     @Test func malformedJSONIsNamedWithItsLine() throws {
@@ -93,10 +89,10 @@ import YuyanText
     @Test func linesLongerThanTheBufferAreWhole() throws {
         let texts = [String(repeating: "长", count: 5000), "", "短", String(repeating: "行", count: 70)]
         let file = try folder.write("long.txt", texts.joined(separator: "\n") + "\r\n末")
-        let reader = try LineReader(URL(fileURLWithPath: file), blockSize: 64)
+        var reader = LineReader(try InputBuffer(URL(fileURLWithPath: file), options: ReadingConfiguration(), blockSize: 64))
         var lines: [String] = []
         while let line = try reader.next() {
-            lines.append(line.text)
+            lines.append(try reader.text(line))
             #expect(line.number == lines.count)
         }
         #expect(lines == texts + ["末"])
@@ -164,10 +160,10 @@ import YuyanText
     @Test func recordsOfNoKnownLayoutAreNamedWithTheirFields() throws {
         let other = try folder.write("a.jsonl", "{\"text\": \"一\"}\n{\"b\": 1, \"a\": 2}")
         let sentence = errorSentence { _ = try readRecords(other) }
-        #expect(sentence.hasPrefix("\(other):2: a record with the fields \"a\", \"b\" is of no known layout; known are messages (role, content); "))
-        #expect(sentence.contains("instruction (+ input), output") && sentence.contains("text (+ title, author)"))
+        #expect(sentence.hasPrefix("\(other):2: a record with the fields \"a\", \"b\" is of no known layout; known are yuyan (id, source, text), "))
+        #expect(sentence.contains("alpaca (instruction, output)") && sentence.contains("text (text)"))
         let preference = try folder.write("b.jsonl", #"{"conversations": [], "chosen": {}, "rejected": {}}"#)
-        #expect(errorSentence { _ = try readRecords(preference) }.contains("the fields \"chosen\", \"conversations\", \"rejected\""))
+        #expect(errorSentence { _ = try readRecords(preference) }.hasPrefix("\(preference):1: the field \"role\" should be text"))
         let role = try folder.write("c.jsonl", #"{"messages": [{"role": "tool", "content": "x"}]}"#)
         #expect(errorSentence { _ = try readRecords(role) }.hasPrefix("\(role):1: the role \"tool\" is not known; known are \"assistant\", "))
         let kind = try folder.write("d.jsonl", #"{"prompt": ["x"], "response": "y"}"#)

@@ -47,7 +47,7 @@ import Testing
         try tiny.scratch.write("", to: "empty.txt")
         try tiny.scratch.write("{\"text\": \"好\"}\n{\"text\": \n", to: "broken.jsonl")
         try tiny.scratch.write("{\"prompt\": \"你好\", \"response\": \"你好！\"}\n{\"prompt\": 你好}\n", to: "chats.jsonl")
-        try Data([0xC4, 0xE3, 0xBA, 0xC3, 0xA3, 0xAC, 0xCA, 0xC0, 0xBD, 0xE7]).write(to: tiny.url.appending(path: "gb.txt"))
+        try Data([0xE5, 0xA5, 0xBD, 0x80, 0x80]).write(to: tiny.url.appending(path: "noise.txt"))
         try tiny.run(["tokenizer", "train", "--kind", "bpe", "--vocab-size", "340", "--output", "larger", "corpus.txt"])
         let long = String(repeating: "雨燕飞过北京", count: 60)
         try tiny.run(["convert", "--from", "run", "--to", "mismatched"])
@@ -63,7 +63,7 @@ import Testing
         let cases: [(arguments: [String], status: Int32, mentions: [String])] = [
             (["data", "pack", "--tokenizer", "tokenizer", "--output", "x1", "empty.txt"], 1, ["empty"]),
             (["data", "pack", "--tokenizer", "tokenizer", "--output", "x2", "broken.jsonl"], 1, ["broken.jsonl:2"]),
-            (["data", "pack", "--tokenizer", "tokenizer", "--output", "x3", "gb.txt"], 1, ["gb.txt", "UTF-8"]),
+            (["data", "pack", "--tokenizer", "tokenizer", "--output", "x3", "noise.txt"], 1, ["noise.txt", "UTF-8"]),
             (["data", "pack", "--tokenizer", "tokenizer", "--output", "x4", "nowhere.txt"], 2, ["nowhere.txt"]),
             (["pretrain", "--data", "packed", "--modle", "gpt-nano"], 2, ["--modle", "--model"]),
             (["pretrain", "--data", "packed", "--model", "gpt-nanno"], 2, ["gpt-nanno", "gpt-nano"]),

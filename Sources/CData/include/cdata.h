@@ -2,3 +2,7 @@
 #pragma once
 
 #include "json.h"
+#include "language.h"
+#include "minhash.h"
+#include "prefetch.h"
+#include "search.h"

@@ -34,7 +34,9 @@ public struct FactExpansion: Sendable {
     public init(_ tables: [FactTable], seed: UInt64) throws {
         for table in tables {
             for (number, row) in table.rows.enumerated() {
-                add(table, row: row, id: "\(table.name)/\(number + 1)", random: SeededRandom(seed: seed, stableHash(table.name), UInt64(number)))
+                add(
+                    table.relations.map { ($0, row) }, id: "\(table.name)/\(number + 1)", source: table.name,
+                    random: SeededRandom(seed: seed, stableHash(table.name), UInt64(number)))
             }
         }
         try checkConsistency()
@@ -44,25 +46,29 @@ public struct FactExpansion: Sendable {
         random.shuffle(&heldOut)
     }
 
-    private mutating func add(_ table: FactTable, row: [String?], id: String, random: SeededRandom) {
+    /// Nothing yet.
+    init() {}
+
+    /// Adds what is known of one thing: relations, each with the row that fills its templates.
+    mutating func add(_ facts: [(relation: FactTable.Relation, row: [String?])], id: String, source: String, random: SeededRandom) {
         var random = random
         var sentences: [[String]] = []
-        for relation in table.relations {
+        for (relation, row) in facts {
             guard let fact = relation.fact.filled(row), let answer = relation.answer.filled(row) else { continue }
             var own = relation.statements.compactMap { $0.filled(row) }
             random.shuffle(&own)
             if !own.isEmpty { sentences.append(own) }
             for (number, question) in relation.questions.compactMap({ $0.filled(row) }).enumerated() {
-                questions.append(Conversation(id: "\(id)/\(relation.name)/\(number + 1)", question: question, answer: answer, source: table.name))
+                questions.append(Conversation(id: "\(id)/\(relation.name)/\(number + 1)", question: question, answer: answer, source: source))
             }
             heldOut += relation.heldOut.compactMap { template in
-                template.filled(row).map { HeldOutQuestion(question: $0, fact: fact, answer: answer, table: table.name) }
+                template.filled(row).map { HeldOutQuestion(question: $0, fact: fact, answer: answer, table: source) }
             }
         }
         for number in 0..<(sentences.map(\.count).max() ?? 0) {
             random.shuffle(&sentences)
             let text = sentences.map { $0[number % $0.count] }.joined()
-            statements.append(Document(id: "\(id)#\(number + 1)", text: text, source: table.name))
+            statements.append(Document(id: "\(id)#\(number + 1)", text: text, source: source))
         }
     }
 

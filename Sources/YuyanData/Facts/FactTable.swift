@@ -19,13 +19,33 @@ public struct FactTable: Sendable {
     let relations: [Relation]
 
     struct Relation: Sendable {
-        let name: String
+        private(set) var name: String
         /// What an answer must hold to be right.
         let fact: FactTemplate
         let answer: FactTemplate
         let statements: [FactTemplate]
         let questions: [FactTemplate]
         let heldOut: [FactTemplate]
+
+        /// Throws where a template names no column of these, or a held-out phrasing is among those that are learnt.
+        init(_ written: FactSheet.Relation, columns: [String], file: URL) throws {
+            func template(_ source: String) throws -> FactTemplate { try FactTemplate(source, columns: columns, place: file.path) }
+            name = written.name
+            fact = try template(written.fact)
+            answer = try template(written.answer)
+            statements = try written.statements.map(template)
+            questions = try written.questions.map(template)
+            heldOut = try written.heldOut.map(template)
+            guard let leak = heldOut.first(where: questions.contains) else { return }
+            throw DataError("\(file.path): the question \"\(leak.source)\" of the relation \"\(name)\" is both learnt and held out")
+        }
+
+        /// The same templates under another name.
+        func named(_ name: String) -> Relation {
+            var relation = self
+            relation.name = name
+            return relation
+        }
     }
 
     /// The table in `tsv`, with the templates in the `.json` file beside it. Throws a `DataError` that names file and line, or quotes
@@ -33,7 +53,7 @@ public struct FactTable: Sendable {
     public init(_ tsv: URL) throws {
         name = tsv.deletingPathExtension().lastPathComponent
         let json = tsv.deletingPathExtension().appendingPathExtension("json")
-        let sheet = try Sheet(json)
+        let sheet = try FactSheet(json)
         title = sheet.title
         var reader = try DelimitedRows(tsv, kind: .tsv)
         guard let header = try reader.next()?.fields else {
@@ -52,15 +72,8 @@ public struct FactTable: Sendable {
         }
         guard !rows.isEmpty else { throw DataError("\(tsv.path): the table has column names and no rows") }
         self.rows = rows
-        relations = try sheet.relations.map { relation in
-            func template(_ source: String) throws -> FactTemplate { try FactTemplate(source, columns: header, file: json) }
-            return Relation(
-                name: relation.name, fact: try template(relation.fact), answer: try template(relation.answer),
-                statements: try relation.statements.map(template), questions: try relation.questions.map(template),
-                heldOut: try relation.heldOut.map(template))
-        }
+        relations = try sheet.relations.map { try Relation($0, columns: header, file: json) }
         try checkAnswers(json)
-        try checkHeldOut(json)
     }
 
     /// All tables of a folder, by name. Throws where there is none.
@@ -80,18 +93,10 @@ public struct FactTable: Sendable {
             }
         }
     }
-
-    /// A held-out phrasing must not be among those that are learnt.
-    private func checkHeldOut(_ file: URL) throws {
-        for relation in relations {
-            guard let leak = relation.heldOut.first(where: relation.questions.contains) else { continue }
-            throw DataError("\(file.path): the question \"\(leak.source)\" of the relation \"\(relation.name)\" is both learnt and held out")
-        }
-    }
 }
 
 /// The JSON file as it is written.
-private struct Sheet: Decodable {
+struct FactSheet: Decodable {
     struct Relation: Decodable {
         var name: String
         var fact: String
@@ -113,7 +118,7 @@ private struct Sheet: Decodable {
         let data = Data(try readText(file).utf8)
         _ = try parseJSON(data, of: file, line: 1)  // for its line number
         do {
-            self = try JSONDecoder().decode(Sheet.self, from: data)
+            self = try JSONDecoder().decode(FactSheet.self, from: data)
         } catch let error as DecodingError {
             throw DataError("\(file.path): \(error.sentence)")
         }
@@ -122,7 +127,7 @@ private struct Sheet: Decodable {
 
 extension DecodingError {
     /// What is wrong, with the place written as `relations[0].fact`.
-    fileprivate var sentence: String {
+    var sentence: String {
         func place(_ path: [any CodingKey]) -> String {
             path.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined().trimmingPrefix(".").description
         }

@@ -42,6 +42,12 @@ final class PartReader: @unchecked Sendable {
     }
 
     /// What the reader passed over. After the last part.
+    /// What was passed over.
+    var problems: [String] {
+        reading.wait()
+        return reader.problems
+    }
+
     var emptyRecords: Int {
         reading.wait()
         return reader.emptyRecords
@@ -84,34 +90,37 @@ final class PartReader: @unchecked Sendable {
 }
 
 /// A hash of records, to know an input again.
-private struct RecordHash {
+struct RecordHash {
     private var checksum = Checksum()
 
-    var text: String { String(mix(checksum.value), radix: 16) }
+    var value: UInt64 { mix(checksum.value) }
+    var text: String { String(value, radix: 16) }
 
+    /// Takes up all of a record.
     mutating func update(_ record: Record) {
-        let kind =
-            switch record {
-            case .document: 1
-            case .conversation: 2
-            case .pair: 3
-            case .comparison: 4
-            }
-        checksum.update(UInt64(kind))
         update(record.id)
         update(record.source)
-        record.forEachText { update($0) }
-        switch record {
-        case .conversation(let value): for message in value.messages { update(message.role) }
-        case .comparison(let value):
-            for message in value.prompt { update(message.role) }
-            for answer in value.answers { checksum.update(answer.score.bitPattern) }
-        case .document, .pair: break
-        }
+        update(contentOf: record)
         for (key, value) in record.metadata.sorted(by: { $0.key < $1.key }) {
             update(key)
             update(value)
         }
+    }
+
+    /// Takes up what a record says, and in which roles; not where it stands.
+    mutating func update(contentOf record: Record) {
+        switch record {
+        case .document: checksum.update(1)
+        case .conversation(let value):
+            checksum.update(2)
+            for message in value.messages { update(message.role) }
+        case .pair: checksum.update(3)
+        case .comparison(let value):
+            checksum.update(4)
+            for message in value.prompt { update(message.role) }
+            for answer in value.answers { checksum.update(answer.score.bitPattern) }
+        }
+        record.forEachText { update($0) }
     }
 
     private mutating func update(_ text: String) {

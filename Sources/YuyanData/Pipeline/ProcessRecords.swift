@@ -12,6 +12,7 @@ public import Foundation
 ///   - step: the step's name, as reports call it.
 ///   - fingerprint: what the result depends on besides the input: the configuration, a model's hash. A part that was made with another one, or from
 ///     other records, is made again. nil: every part is made anew.
+///   - reading: how files are read, and whether what is broken ends the work or is noted in the report.
 ///   - isCancelled: asked between two parts; when it says true, `CancellationError` is thrown and the parts so far stay.
 ///   - progress: called after each part with the counts so far.
 ///   - transform: makes of one record, the `Int`th of the whole input (counted from 0), one outcome or several. Nothing may vanish: each record must come
@@ -20,17 +21,19 @@ public import Foundation
 /// - Throws: `DataError` for unreadable input or a full disk; what `transform` throws, of several errors that of the earliest record.
 @discardableResult
 public func processRecords(
-    _ inputs: [String], step: String, to folder: URL, fingerprint: String? = nil,
+    _ inputs: [String], step: String, to folder: URL, fingerprint: String? = nil, reading: ReadingConfiguration = ReadingConfiguration(),
     isCancelled: @Sendable () -> Bool = { false }, progress: (StepReport) -> Void = { _ in },
     transform: @Sendable (_ record: Record, _ ordinal: Int) throws -> [RecordOutcome]
 ) throws -> StepReport {
-    try PartRun(inputs: inputs, step: step, folder: folder, fingerprint: fingerprint)
+    try PartRun(inputs: inputs, reading: reading, step: step, folder: folder, fingerprint: fingerprint)
         .run(isCancelled: isCancelled, progress: progress, transform: transform)
 }
 
 /// One run of a step over an input in parts.
 struct PartRun {
     var inputs: [String]
+    /// How the files are read.
+    var reading = ReadingConfiguration()
     var step: String
     var folder: URL
     var fingerprint: String?
@@ -52,7 +55,7 @@ struct PartRun {
         if let path = paths.first(where: { URL(fileURLWithPath: $0).standardizedFileURL.path == documents }) {
             throw DataError("\(path): a step cannot write into the folder that it reads; choose another output")
         }
-        let reader = PartReader(try RecordReader(paths), partBytes: partBytes)
+        let reader = PartReader(try RecordReader(paths, options: reading), partBytes: partBytes)
         defer { reader.stop() }
         // The way of cutting decides which records are in a part, and the numbers which columns are in a table.
         let identity = fingerprint.map {
@@ -91,6 +94,7 @@ struct PartRun {
             parts = 1
         }
         report.emptyRecords = reader.emptyRecords
+        report.problems += reader.problems
         try store.finish(parts: parts, report: report)
         return report
     }

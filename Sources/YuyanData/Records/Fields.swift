@@ -2,17 +2,55 @@ import Foundation
 
 /// One record of a JSON or delimited file, before its layout is known.
 struct Fields {
-    let values: [String: Any]
+    let object: JSONObject
     let file: URL
     let line: Int
+    /// What the file's records are called after.
+    let source: String
+
+    /// The fields of the record that begins on `line`. `source` is what the file's records are called after: its path below the folder that was named.
+    init(_ object: JSONObject, file: URL, line: Int, source: String? = nil) {
+        self.object = object
+        self.file = file
+        self.line = line
+        self.source = source ?? file.lastPathComponent
+    }
+
+    /// What a record made of them is called.
+    var id: String { "\(source):\(line)" }
+
+    /// The names of all fields.
+    var names: Set<String> { Set(object.members.lazy.map(\.key)) }
+
+    /// What stands in a field.
+    enum Kind { case nothing, text, number, truth, list, object }
+
+    /// What stands in the field.
+    func kind(_ name: String) -> Kind {
+        switch object[name] {
+        case nil, .null?: .nothing
+        case .string?: .text
+        case .number?: .number
+        case .bool?: .truth
+        case .array?: .list
+        case .object?: .object
+        }
+    }
+
+    /// Whether the field is there, and not null.
+    func has(_ name: String) -> Bool { kind(name) != .nothing }
+
+    /// The field as it is; nil where it is absent.
+    func json(_ name: String) -> JSONValue? { object[name] }
 
     /// The field's text; nil where it is absent or null. A number is taken as it is written.
     func text(_ name: String) throws -> String? {
-        switch values[name] {
-        case nil, is NSNull: return nil
-        case let text as String: return text
-        case let number as NSNumber: return number.stringValue
-        case let other?: throw error("the field \"\(name)\" should be text, not \(Self.kind(other))")
+        switch object[name] {
+        case nil, .null?: return nil
+        case .string(let text)?: return text
+        case .number(let number)?: return number.text
+        case .bool(let value)?: return value ? "true" : "false"
+        case let other?: throw error("the field \"\(name)\" should be text, not \(other.kind)")
         }
     }
 
@@ -22,29 +60,78 @@ struct Fields {
         return text
     }
 
-    /// The field's list of objects, each as fields of its own at the same place.
-    func objects(_ name: String) throws -> [Fields] {
-        guard let list = values[name] as? [Any] else {
-            throw error("the field \"\(name)\" should be a list, not \(Self.kind(values[name] as Any))")
+    /// The field's number, which may be written as text; nil where it is absent, null or blank.
+    func number(_ name: String) throws -> Double? {
+        switch object[name] {
+        case nil, .null?: return nil
+        case .number(let number)?: return number.value
+        case .string(let text)? where isBlank(text): return nil
+        case .string(let text)?:
+            if let number = Double(text), number.isFinite { return number }
+            throw error("the field \"\(name)\" should be a number, not \"\(text.prefix(20))\"")
+        case let other?: throw error("the field \"\(name)\" should be a number, not \(other.kind)")
         }
-        return try list.map { element in
-            guard let object = element as? [String: Any] else {
-                throw error("the list \"\(name)\" should hold objects, not \(Self.kind(element))")
+    }
+
+    /// Whether the field says yes: true, 1, or such a word in a table.
+    func isTrue(_ name: String) throws -> Bool { ["true", "1"].contains(try text(name)?.lowercased()) }
+
+    /// Whether the field says no: false, 0, or such a word in a table; an absent field does not.
+    func isFalse(_ name: String) throws -> Bool { ["false", "0"].contains(try text(name)?.lowercased()) }
+
+    /// The field's list; nil where it is absent or null.
+    func list(_ name: String) throws -> [JSONValue]? {
+        switch object[name] {
+        case nil, .null?: return nil
+        case .array(let elements)?: return elements
+        case let other?: throw error("the field \"\(name)\" should be a list, not \(other.kind)")
+        }
+    }
+
+    /// The field's list of texts; nil where it is absent or null.
+    func texts(_ name: String) throws -> [String]? {
+        try list(name)?.map { element in
+            guard let text = element.string else { throw error("the list \"\(name)\" should hold texts, not \(element.kind)") }
+            return text
+        }
+    }
+
+    /// The field's list of lists of two texts; empty where it is absent or null.
+    func textPairs(_ name: String) throws -> [(String, String)] {
+        try (list(name) ?? []).map { element in
+            guard let pair = element.array, pair.count == 2, let first = pair[0].string, let second = pair[1].string else {
+                throw error("the field \"\(name)\" should be a list of [question, answer] pairs")
             }
-            return Fields(values: object, file: file, line: line)
+            return (first, second)
         }
+    }
+
+    /// The field's list of objects, each as fields of its own at the same place. It must be there.
+    func objects(_ name: String) throws -> [Fields] {
+        guard let list = try list(name) else { throw error("the field \"\(name)\" should be a list, not null") }
+        return try list.map { element in
+            guard let object = element.object else { throw error("the list \"\(name)\" should hold objects, not \(element.kind)") }
+            return Fields(object, file: file, line: line, source: source)
+        }
+    }
+
+    /// The field's object as fields of its own at the same place; nil where it is absent or null.
+    func object(_ name: String) throws -> Fields? {
+        switch object[name] {
+        case nil, .null?: return nil
+        case .object(let object)?: return Fields(object, file: file, line: line, source: source)
+        case let other?: throw error("the field \"\(name)\" should be an object, not \(other.kind)")
+        }
+    }
+
+    /// The other fields as metadata: text as it is, everything else as JSON, null not at all.
+    func rest(except used: Set<String>) -> [String: String] {
+        var rest: [String: String] = [:]
+        for member in object.members where !used.contains(member.key) && member.value != .null {
+            rest[member.key] = member.value.string ?? member.value.description
+        }
+        return rest
     }
 
     func error(_ sentence: String) -> DataError { DataError(file, line: line, sentence) }
-
-    /// What an error calls a JSON value.
-    static func kind(_ value: Any) -> String {
-        switch value {
-        case is String: "text"
-        case is Bool, is NSNumber: "a number or truth value"
-        case is [Any]: "a list"
-        case is [String: Any]: "an object"
-        default: "null"
-        }
-    }
 }

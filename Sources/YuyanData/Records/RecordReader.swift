@@ -1,25 +1,43 @@
 public import Foundation
 
-/// Reads documents and conversations from files, one at a time and in order: `.txt` and `.md` (a file is one document), `.json`
-/// (an array, or values one after the other), `.jsonl`, `.csv` and `.tsv`. What a record is shows in its field names
-/// (`RecordLayout`); a `.tsv` file without such names in its first row holds a question and an answer in each row.
+/// Reads records from files, one at a time and in order: `.txt` and `.md` (a file is one document), `.json` (an array, or values one after the other),
+/// `.jsonl`, `.csv`, `.tsv`, `.warc` and `.wet`, each also compressed (`.gz`, `.zst`), in any common encoding of Chinese. What a record is shows in its
+/// field names; a `.tsv` file without such names in its first row holds a question and an answer in each row. What `RecordWriter` wrote is read as it
+/// was. Memory is bounded by the longest record, whatever the size of a file.
 ///
-///     var reader = try RecordReader(["corpus", "dialogues/*.jsonl"])
+///     var reader = try RecordReader(["corpus", "dialogues/*.jsonl.zst", "-"])
 ///     while let record = try reader.next() { … }
 public struct RecordReader {
     /// The files, in the order in which they are read.
     public let files: [URL]
     /// How many records were passed over because they hold nothing to learn from: blank text, or a question without an answer.
     public private(set) var emptyRecords = 0
+    /// What could not be read and was passed over (`BrokenInput.skip`), as sentences that name file and place: the first thousand.
+    public private(set) var problems: [String] = []
+    /// How much could not be read.
+    public private(set) var problemCount = 0
 
+    private let sources: [SourceFile]
+    private let options: ReadingConfiguration
+    private let adapter: Adapter?
     private var nextFile = 0
     private var current: (any RecordSource)?
     private var pending: [Record] = []
 
-    /// A reader of every data file that `paths` (files, folders, patterns) name. Throws where a path names nothing readable.
-    public init(_ paths: [String]) throws {
-        files = try dataFiles(paths)
+    /// A reader of every data file that `paths` (files, folders, patterns, `-`) name. Throws where a path names nothing readable.
+    public init(_ paths: [String], options: ReadingConfiguration = ReadingConfiguration()) throws {
+        sources = try sourceFiles(paths)
+        files = sources.map(\.url)
+        adapter = try options.adapter.map(Adapter.named)
+        self.options = options
     }
+
+    /// The adapter that the records of the file that is being read come by, as guessed from its first one or as named; nil for plain texts, archives and
+    /// our own records.
+    public var currentAdapter: String? { current?.adapter }
+
+    /// The file that is being read; nil before the first.
+    public var currentFile: URL? { nextFile > 0 ? files[nextFile - 1] : nil }
 
     /// The next record, or nil when all files are read. Throws a `DataError` that names file and line.
     public mutating func next() throws -> Record? {
@@ -28,13 +46,20 @@ public struct RecordReader {
                 if !record.isEmpty { return record }
                 emptyRecords += 1
             }
-            if let records = try current?.next() {
-                pending = records.reversed()
-            } else if nextFile < files.count {
-                current = try source(files[nextFile])
-                nextFile += 1
-            } else {
-                return nil
+            do {
+                if let records = try current?.next() {
+                    pending = records.count > 1 ? records.reversed() : records
+                } else if nextFile < sources.count {
+                    current = nil
+                    nextFile += 1
+                    current = try recordSource(sources[nextFile - 1], options: options, adapter: adapter)
+                } else {
+                    return nil
+                }
+            } catch {
+                guard options.broken == .skip else { throw error }
+                problemCount += 1
+                if problems.count < 1000 { problems.append("\(error)") }
             }
         }
     }
@@ -63,89 +88,4 @@ public func readConversations(_ paths: [String]) throws -> [Conversation] {
     }
     guard !conversations.isEmpty else { throw DataError("\(paths.joined(separator: ", ")): there are no conversations to learn from") }
     return conversations
-}
-
-/// The records of one open file; a step gives those of one row or value (often one, sometimes several), nil at the end.
-private protocol RecordSource {
-    mutating func next() throws -> [Record]?
-}
-
-private func source(_ file: URL) throws -> any RecordSource {
-    switch FileKind(file) {
-    case .json: JSONRecords(file: file, values: try JSONValues(file))
-    case .jsonLines: JSONLineRecords(lines: try LineReader(file))
-    case .csv: try DelimitedRecords(file, kind: .csv)
-    case .tsv: try DelimitedRecords(file, kind: .tsv)
-    case .text, .markdown, nil: WholeFile(file: file)
-    }
-}
-
-private struct WholeFile: RecordSource {
-    let file: URL
-    var isRead = false
-
-    mutating func next() throws -> [Record]? {
-        guard !isRead else { return nil }
-        isRead = true
-        return [.document(Document(id: file.lastPathComponent, text: try readText(file), source: file.path))]
-    }
-}
-
-private struct JSONRecords: RecordSource {
-    let file: URL
-    var values: JSONValues
-
-    mutating func next() throws -> [Record]? {
-        guard let (line, value) = try values.next() else { return nil }
-        return try records(value, of: file, line: line)
-    }
-}
-
-private struct JSONLineRecords: RecordSource {
-    let lines: LineReader
-
-    func next() throws -> [Record]? {
-        guard let line = try lines.next() else { return nil }
-        if isBlank(line.text) { return [] }
-        return try records(parseJSON(Data(line.text.utf8), of: lines.file, line: line.number), of: lines.file, line: line.number)
-    }
-}
-
-private func records(_ value: Any, of file: URL, line: Int) throws -> [Record] {
-    guard let object = value as? [String: Any] else {
-        throw DataError(file, line: line, "a record should be a JSON object, not \(Fields.kind(value))")
-    }
-    return try RecordLayout.records(Fields(values: object, file: file, line: line))
-}
-
-private struct DelimitedRecords: RecordSource {
-    let file: URL
-    let isTabbed: Bool
-    var rows: DelimitedRows
-    /// The column names, once the first row is read; a file of bare pairs gets the names it lacks.
-    var header: [String]?
-
-    init(_ file: URL, kind: FileKind) throws {
-        self.file = file
-        isTabbed = kind == .tsv
-        rows = try DelimitedRows(file, kind: kind)
-    }
-
-    mutating func next() throws -> [Record]? {
-        guard let row = try rows.next() else { return nil }
-        guard let header else {
-            let named = RecordLayout.first(matching: Set(row.fields)) != nil
-            header = !named && isTabbed && row.fields.count == 2 ? ["question", "answer"] : row.fields
-            return named ? [] : try records(row, header: named ? row.fields : header ?? [])
-        }
-        return try records(row, header: header)
-    }
-
-    private func records(_ row: DelimitedRows.Row, header: [String]) throws -> [Record] {
-        guard row.fields.count == header.count else {
-            throw DataError(file, line: row.line, "the row has \(row.fields.count) fields where the first row has \(header.count)")
-        }
-        let values = Dictionary(zip(header, row.fields)) { first, _ in first }
-        return try RecordLayout.records(Fields(values: values, file: file, line: row.line))
-    }
 }

@@ -1,40 +1,59 @@
 public import Foundation
-import YuyanText
 
-/// Writes records as JSON Lines that `RecordReader` reads back as they were. The file appears under its name when it is finished.
+/// Writes records as JSON Lines that `RecordReader` reads back as they were: plain, or compressed where the name ends in `.gz` or `.zst`. The file appears
+/// under its name when it is finished; without `finish` there is none.
 public final class RecordWriter {
-    private let file: URL
-    private let handle: FileHandle
+    /// Bytes of JSON so far, before compression.
+    public private(set) var byteCount = 0
+
+    private let sink: any ByteSink
+    private var text = JSONText(capacity: 1 << 18)
 
     /// A writer of this file, in a folder that is there.
     public init(_ file: URL) throws {
-        self.file = file
-        let temporary = file.appendingPathExtension("tmp")
-        guard FileManager.default.createFile(atPath: temporary.path, contents: nil) else { throw DataError.system("write it", temporary) }
-        handle = try FileHandle(forWritingTo: temporary)
+        sink = try byteSink(file)
     }
 
     /// Writes one record.
     public func append(_ record: Record) throws {
-        var fields: [String: Any] = ["id": record.id, "source": record.source]
-        if !record.metadata.isEmpty { fields["metadata"] = record.metadata }
-        switch record {
-        case .document(let document): fields["text"] = document.text
-        case .conversation(let conversation): fields["messages"] = conversation.messages.map { ["role": $0.role, "content": $0.content] }
-        case .pair(let pair): (fields["src_txt"], fields["tgt_txt"]) = (pair.input, pair.target)
-        case .comparison(let comparison):
-            fields["prompt"] = comparison.prompt.map { ["role": $0.role, "content": $0.content] }
-            fields["answers"] = comparison.answers.map { ["text": $0.text, "score": $0.score] as [String: Any] }
-        }
-        let line = try JSONSerialization.data(withJSONObject: fields, options: [.sortedKeys, .withoutEscapingSlashes])
-        try handle.write(contentsOf: line + Data("\n".utf8))
+        try text.append(record)
+        try endLine()
+    }
+
+    /// Writes one record that was dropped: `{"step", "reason", "value", "record": {…}}`.
+    public func append(_ record: Record, droppedFor drop: Drop) throws {
+        text.append(raw: "{\"step\":")
+        text.append(drop.step)
+        text.append(raw: ",\"reason\":")
+        text.append(drop.reason)
+        text.append(raw: ",\"value\":")
+        text.append(drop.value)
+        text.append(raw: ",\"record\":")
+        try text.append(record)
+        text.append(raw: "}")
+        try endLine()
+    }
+
+    /// Writes one line of anything.
+    public func append(_ value: JSONValue) throws {
+        text.append(value)
+        try endLine()
+    }
+
+    private func endLine() throws {
+        text.append(raw: "\n")
+        if text.count >= 1 << 17 { try flush() }
+    }
+
+    private func flush() throws {
+        byteCount += text.count
+        try sink.write(text.bytes)
+        text.empty()
     }
 
     /// Completes the file and gives it its name.
     public func finish() throws {
-        try handle.synchronize()
-        try handle.close()
-        let temporary = file.appendingPathExtension("tmp")
-        guard rename(temporary.path, file.path) == 0 else { throw DataError.system("rename it", temporary) }
+        try flush()
+        try sink.finish()
     }
 }

@@ -12,9 +12,10 @@ public struct ShardSet: Sendable {
     /// Where each shard begins in the stream.
     private let starts: [Int]
 
-    /// These shard files. Throws where one cannot be opened, where two are of different tokenizers, or where there is no token in any.
-    public init(_ files: [URL], verifyingChecksums: Bool = false) throws {
-        shards = try files.map { try TokenShard($0, verifyingChecksum: verifyingChecksums) }.filter { $0.tokenCount > 0 }
+    /// These shard files, verified unless `verifyingChecksums` is false. Throws where one cannot be opened or is damaged, where two are of different
+    /// tokenizers, or where there is no token in any.
+    public init(_ files: [URL], verifyingChecksums: Bool = true) throws {
+        shards = try parallelMap(files) { try TokenShard($0, verifyingChecksum: verifyingChecksums) }.filter { $0.tokenCount > 0 }
         guard let first = shards.first else {
             throw DataError("\(files.first?.deletingLastPathComponent().path ?? "token shards"): there are no tokens to read; pack some text first")
         }
@@ -31,7 +32,7 @@ public struct ShardSet: Sendable {
     }
 
     /// The shards of one split in a folder that `pack` filled.
-    public init(_ folder: URL, split: PackSplit, verifyingChecksums: Bool = false) throws {
+    public init(_ folder: URL, split: PackSplit, verifyingChecksums: Bool = true) throws {
         let report = try PackReport(contentsOf: folder)
         let files = (split == .train ? report.train : report.validation).shards.map { folder.appendingPathComponent($0) }
         guard !files.isEmpty else {

@@ -1,6 +1,6 @@
 public import Foundation
 
-/// A token shard, memory-mapped: opening it costs nothing however large it is, and only what is read is brought in.
+/// A token shard, memory-mapped: only what is read is brought in. Opening it verifies its checksum, at the speed of the disk.
 public struct TokenShard: Sendable {
     /// The file.
     public let file: URL
@@ -20,9 +20,9 @@ public struct TokenShard: Sendable {
     /// Of the ids and the index, as the header has it.
     public var checksum: UInt64 { header.checksum }
 
-    /// Opens a shard. Throws where it is missing, no shard, of another version, or cut short; with `verifyingChecksum`, which reads
-    /// all of it, also where a byte has changed.
-    public init(_ file: URL, verifyingChecksum: Bool = false) throws {
+    /// Opens a shard. Throws where it is missing, no shard, of another version, cut short, or where a byte has changed; without
+    /// `verifyingChecksum`, which reads all of it, the last goes unseen.
+    public init(_ file: URL, verifyingChecksum: Bool = true) throws {
         self.file = file
         mapping = try Mapping(file)
         header = try TokenShardHeader(mapping.bytes, of: file)
@@ -76,7 +76,7 @@ public struct TokenShard: Sendable {
 }
 
 /// A file's bytes in memory, read-only, until the last copy is gone.
-private final class Mapping: @unchecked Sendable {  // the bytes are never written
+final class Mapping: @unchecked Sendable {  // the bytes are never written
     let bytes: UnsafeRawBufferPointer
 
     init(_ file: URL) throws {
