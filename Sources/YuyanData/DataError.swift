@@ -5,9 +5,9 @@ public struct DataError: Error, Sendable, Hashable, CustomStringConvertible, Loc
     /// The whole sentence.
     public let description: String
 
-    /// An error with this sentence.
+    /// An error with this sentence; line ends in what it quotes are shown as `\n`, for the sentence to stay on one line.
     public init(_ description: String) {
-        self.description = description
+        self.description = description.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).joined(separator: "\\n")
     }
 
     /// The same sentence, for code that prints `localizedDescription`.

@@ -37,7 +37,7 @@ import YuyanText
         case 6: return [value, value]
         case 7: return ["text": value, "role": value, "replies": [value]]
         case 8: return (0..<random.number(in: 1...60)).reduce(value) { nested, _ in [nested] }
-        default: return (0..<random.number(in: 1...60)).reduce(value) { nested, _ in ["replies": [nested], "prompt": nested] }
+        default: return (0..<random.number(in: 1...60)).reduce(value) { nested, _ in ["role": "assistant", "text": "文", "replies": [nested]] }
         }
     }
 

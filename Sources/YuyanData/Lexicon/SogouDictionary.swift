@@ -39,6 +39,11 @@ public struct SogouDictionary: Sendable {
     public init(contentsOf file: URL) throws {
         let data: Data
         do { data = try Data(contentsOf: file, options: .mappedIfSafe) } catch { throw DataError.unreadable(file) }
+        try self.init(data, of: file)
+    }
+
+    /// Reads what stands in `file`.
+    init(_ data: Data, of file: URL) throws {
         self = try data.withUnsafeBytes { try SogouDictionary(bytes: $0, file: file) }
     }
 
