@@ -75,8 +75,8 @@ private func cleanInParts(_ input: String, to folder: URL) throws -> StepReport 
         let cleaned = try cleanInParts(input, to: stage)
         let records = try readRecords(input)
         let bounds = [
-            "characters": StatisticBounds(min: 30, maxPercentile: 90), "score": StatisticBounds(max: 0.75),
-            "han_share": StatisticBounds(minPercentile: 10),
+            "characters": Bounds(minimum: 30, maximumPercentile: 90), "score": Bounds(maximum: 0.75),
+            "han_share": Bounds(minimumPercentile: 10),
         ]
         let out = folder.file("filter")
         let report = try filter(stage, to: out, bounds: bounds)
@@ -111,7 +111,7 @@ private func cleanInParts(_ input: String, to folder: URL) throws -> StepReport 
         // Another threshold, and back: only the filter ran, and the bytes are the same.
         let files = try stageFiles(out)
         let cleanFiles = try stageFiles(stage)
-        let looser = try filter(stage, to: out, bounds: ["characters": StatisticBounds(min: 10)])
+        let looser = try filter(stage, to: out, bounds: ["characters": Bounds(minimum: 10)])
         #expect(looser.kept.records > report.kept.records)
         try filter(stage, to: out, bounds: bounds)
         #expect(try stageFiles(out) == files)
@@ -123,7 +123,7 @@ private func cleanInParts(_ input: String, to folder: URL) throws -> StepReport 
         let folder = try TemporaryFolder()
         let stage = folder.file("clean")
         _ = try cleanInParts(sampleCorpus(folder, count: 800, seed: 12), to: stage)
-        let bounds = ["score": StatisticBounds(min: 0.3)]
+        let bounds = ["score": Bounds(minimum: 0.3)]
         try filter(stage, to: folder.file("whole"), bounds: bounds)
         let asked = Mutex(0)
         #expect(throws: CancellationError.self) {
@@ -146,12 +146,12 @@ private func cleanInParts(_ input: String, to folder: URL) throws -> StepReport 
         let input = try sampleCorpus(folder, count: 50, seed: 13)
         let stage = folder.file("clean")
         _ = try cleanInParts(input, to: stage)
-        func sentence(_ bounds: [String: StatisticBounds], _ stage: URL) -> String {
+        func sentence(_ bounds: [String: Bounds], _ stage: URL) -> String {
             errorSentence { try filter(stage, to: folder.file("out"), bounds: bounds) }
         }
-        #expect(sentence(["length": StatisticBounds(min: 1)], stage).contains("no statistic \"length\"; there are characters, han_share, score"))
-        #expect(sentence(["score": StatisticBounds(minPercentile: 120)], stage).contains("from 0 to 100"))
-        #expect(sentence(["score": StatisticBounds(max: .infinity)], stage).contains("should be a finite number"))
+        #expect(sentence(["length": Bounds(minimum: 1)], stage).contains("no statistic \"length\"; there are characters, han_share, score"))
+        #expect(sentence(["score": Bounds(minimumPercentile: 120)], stage).contains("from 0 to 100"))
+        #expect(sentence(["score": Bounds(maximum: .infinity)], stage).contains("should be a finite number"))
         try processRecords([input], step: "plain", to: folder.file("plain")) { record, _ in [.kept(record)] }
         #expect(sentence([:], folder.file("plain")).contains("no statistics"))
         #expect(sentence([:], folder.file("nowhere")).contains("no statistics"))
@@ -204,6 +204,8 @@ private func cleanInParts(_ input: String, to folder: URL) throws -> StepReport 
         #expect(percentile(50, of: [4, 1, .nan, 3, 2]) == 2.5)
         #expect(percentile(25, of: [1, 2, 3, 4, 5]) == 2)
         #expect(percentile(50, of: [.infinity, .infinity]) == .infinity)
+        let many = (0...1000).map { Double(($0 * 7919) % 1001) }
+        #expect(percentile(5, of: many) == 50 && percentile(95, of: many) == 950)
         #expect(shortNumber(0.28712345) == "0.2871" && shortNumber(12) == "12" && shortNumber(0.00001) == "1e-05" && shortNumber(1234.56) == "1234.6")
         #expect(Threshold(max: 0.287).violation(0.28700001) == "0.28700001 > 0.287")
         #expect(Threshold(min: 50).violation(12) == "12 < 50")

@@ -92,9 +92,9 @@ import Testing
 
         var configuration = StatisticsConfiguration()
         configuration.languageModel = file
-        let statistics = try TextMeter(configuration).measure("swift 雨燕 swift")
-        #expect(statistics.language == .en)
-        #expect(abs(Double(statistics[.languageScore] ?? 0) - terms[0] / (terms[0] + terms[1] + 1)) < 1e-3)
+        let meter = try TextMeter(configuration)
+        #expect(abs(Double(meter.measure("雨燕 swift 雨燕")[.chineseScore] ?? 0) - terms[0] / (terms[0] + terms[1] + 1)) < 1e-3)
+        #expect(meter.measure("swift 雨燕 swift")[.chineseScore] == 0)
         #expect(LanguageDetector.language(of: "cmn_Hani") == .zh)
         #expect(LanguageDetector.language(of: "fr") == .other)
     }

@@ -359,6 +359,9 @@ func temporaryFiles(_ folder: URL) -> [String] {
             return read
         }
         #expect(try read() == lines)
+        try PartFile.write([[], []], to: file)
+        #expect(try read().isEmpty)
+        #expect(try !Data(contentsOf: file).isEmpty)
         // Cut off or damaged: an error that names the file, never a crash, never other text.
         let bytes = pieces.flatMap { $0 }
         for _ in 0..<300 {

@@ -24,7 +24,7 @@ import YuyanText
         }
         try filter(
             cleaned, to: run.appendingPathComponent("filter"),
-            bounds: ["characters": StatisticBounds(min: 20, max: 2000), "<u>": StatisticBounds(min: 0.1)])
+            bounds: ["characters": Bounds(minimum: 20, maximum: 2000), "<u>": Bounds(minimum: 0.1)])
         try processRecords([run.appendingPathComponent("filter").path], step: "z", to: run.appendingPathComponent("z")) { record, ordinal in
             ordinal % 4 == 0 ? [.dropped(record, Drop(step: "z", reason: hostile, value: hostile))] : [.kept(record, changes: [hostile: 2])]
         }

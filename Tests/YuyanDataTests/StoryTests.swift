@@ -29,7 +29,7 @@ private struct TrailingCleaner: TextCleaner {
         }
         try filter(
             run.appendingPathComponent("b-clean"), to: run.appendingPathComponent("a-filter"),
-            bounds: ["characters": StatisticBounds(min: 30, max: 200)])
+            bounds: ["characters": Bounds(minimum: 30, maximum: 200)])
         try "name: 春\nstages:\n- task: clean\n  name: b-clean\n  options:\n    name: no stage\n- name: \"a-filter\"\n  task: filter\n".write(
             to: run.appendingPathComponent("recipe.yaml"), atomically: true, encoding: .utf8)
         return (run, texts)

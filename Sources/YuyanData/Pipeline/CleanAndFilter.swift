@@ -38,26 +38,6 @@ public func clean(
 /// The column that `clean` adds: Unicode scalars of the record's texts, as reports count them.
 let recordCharacters = "record_characters"
 
-/// What one statistic of a record may be. Where several limits are given, all hold.
-public struct StatisticBounds: Codable, Sendable, Hashable {
-    /// The least value that is kept.
-    public var min: Double?
-    /// The greatest value that is kept.
-    public var max: Double?
-    /// The least value that is kept, as a percentile (0…100) of the corpus that is filtered.
-    public var minPercentile: Double?
-    /// The greatest value that is kept, as a percentile (0…100) of the corpus that is filtered.
-    public var maxPercentile: Double?
-
-    /// Limits.
-    public init(min: Double? = nil, max: Double? = nil, minPercentile: Double? = nil, maxPercentile: Double? = nil) {
-        self.min = min
-        self.max = max
-        self.minPercentile = minPercentile
-        self.maxPercentile = maxPercentile
-    }
-}
-
 /// The second of two phases: keeps the records of a cleaned stage whose statistics lie within `bounds` (by the statistic's name).
 ///
 /// Only the statistics are looked at; lines are copied as bytes, so that another threshold is applied in seconds. The reason for a drop is the first
@@ -67,7 +47,7 @@ public struct StatisticBounds: Codable, Sendable, Hashable {
 /// - Throws: `DataError` for a folder that is no finished `clean` stage, a name that it did not measure, damaged files, a full disk.
 @discardableResult
 public func filter(
-    _ cleaned: URL, to folder: URL, bounds: [String: StatisticBounds],
+    _ cleaned: URL, to folder: URL, bounds: [String: Bounds],
     isCancelled: @Sendable () -> Bool = { false }, progress: (StepReport) -> Void = { _ in }
 ) throws -> StepReport {
     let input = PartStore(folder: cleaned, fingerprint: nil)
@@ -119,16 +99,14 @@ public func filter(
 }
 
 /// The bounds as values: percentiles are looked up in the statistics of the whole stage.
-private func resolve(_ bounds: [String: StatisticBounds], in cleaned: URL, parts: Int) throws -> [String: Threshold] {
+private func resolve(_ bounds: [String: Bounds], in cleaned: URL, parts: Int) throws -> [String: Threshold] {
     var thresholds: [String: Threshold] = [:]
     for (name, bound) in bounds.sorted(by: { $0.key < $1.key }) {
-        for percent in [bound.minPercentile, bound.maxPercentile].compactMap(\.self) where !(0...100).contains(percent) {
-            throw DataError("the percentile of \(name) is \(shortNumber(percent)), and should be from 0 to 100")
-        }
+        try bound.check(name)
         var values: [Double] = []
         for part in 0..<parts {
             let file = cleaned.appendingPathComponent("statistics/\(PartFile.name(part, PartFile.statistics))")
-            let isNeeded = part == 0 || bound.minPercentile != nil || bound.maxPercentile != nil
+            let isNeeded = part == 0 || bound.minimumPercentile != nil || bound.maximumPercentile != nil
             guard isNeeded else { break }
             let table = try StatisticsTable(contentsOf: file)
             guard let column = table.column(name) else {
@@ -137,12 +115,9 @@ private func resolve(_ bounds: [String: StatisticBounds], in cleaned: URL, parts
             }
             values += column
         }
-        let low = bound.minPercentile.flatMap { percentile($0, of: values) }
-        let high = bound.maxPercentile.flatMap { percentile($0, of: values) }
-        let threshold = Threshold(min: [bound.min, low].compactMap(\.self).max(), max: [bound.max, high].compactMap(\.self).min())
-        if let limit = [threshold.min, threshold.max].compactMap(\.self).first(where: { !$0.isFinite }) {
-            throw DataError("the limit of \(name) is \(limit), and should be a finite number")
-        }
+        let low = bound.minimumPercentile.flatMap { percentile($0, of: values) }
+        let high = bound.maximumPercentile.flatMap { percentile($0, of: values) }
+        let threshold = Threshold(min: [bound.minimum, low].compactMap(\.self).max(), max: [bound.maximum, high].compactMap(\.self).min())
         if threshold != Threshold() { thresholds[name] = threshold }
     }
     return thresholds

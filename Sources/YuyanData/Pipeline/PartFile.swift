@@ -4,7 +4,7 @@ import Foundation
 /// How the parts of a stage are written: `.zst` files are compressed, others are plain.
 enum PartFile {
     /// What the names of record files end with.
-    static let records = "jsonl"
+    static let records = "jsonl.zst"
     /// What the names of statistics files end with.
     static let statistics = "columns.zst"
 
@@ -16,7 +16,10 @@ enum PartFile {
 
     /// The bytes as they stand in a file whose name ends so. Frames written one after the other read as one text (RFC 8878, section 3.1).
     static func encode(_ bytes: [UInt8], ending: String) -> [UInt8] {
-        guard ending.hasSuffix("zst"), !bytes.isEmpty else { return bytes }
+        ending.hasSuffix("zst") && !bytes.isEmpty ? frame(bytes) : bytes
+    }
+
+    private static func frame(_ bytes: [UInt8]) -> [UInt8] {
         let context = ZSTD_createCCtx()
         defer { ZSTD_freeCCtx(context) }
         ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 3)
@@ -28,9 +31,11 @@ enum PartFile {
         }
     }
 
-    /// Writes and syncs pieces of bytes under a temporary name, then gives the file its own. Returns its size.
+    /// Writes and syncs pieces of encoded bytes under a temporary name, then gives the file its own. Returns its size.
     @discardableResult
     static func write(_ pieces: [[UInt8]], to file: URL) throws -> Int {
+        // No bytes at all are not a file that zstd could read.
+        let pieces = file.pathExtension == "zst" && pieces.allSatisfy(\.isEmpty) ? [frame([])] : pieces
         let temporary = file.appendingPathExtension("tmp")
         let descriptor = open(temporary.path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
         guard descriptor >= 0 else { throw DataError.system("write it", file) }
@@ -104,7 +109,7 @@ enum PartFile {
         let stream = isCompressed ? ZSTD_createDStream() : nil
         defer { ZSTD_freeDStream(stream) }
         var block = [UInt8](repeating: 0, count: 1 << 18)
-        var output = [UInt8](repeating: 0, count: isCompressed ? 1 << 20 : 0)
+        var output = [UInt8](repeating: 0, count: isCompressed ? 1 << 18 : 0)
         var offset = 0
         var isInsideFrame = false
         while true {

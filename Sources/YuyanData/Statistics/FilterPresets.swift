@@ -6,7 +6,7 @@ extension FilterConfiguration.Preset {
         .top4GramShare: .init(maximum: 0.171), .duplicate5GramShare: .init(maximum: 0.198), .duplicate6GramShare: .init(maximum: 0.182),
         .duplicate7GramShare: .init(maximum: 0.167), .duplicate8GramShare: .init(maximum: 0.154), .duplicate9GramShare: .init(maximum: 0.14),
         .duplicate10GramShare: .init(maximum: 0.127), .endPunctuationShare: .init(minimum: 0.106), .newlineRatio: .init(maximum: 0.178),
-        .languageScore: .init(minimum: 0.692),
+        .chineseScore: .init(minimum: 0.692),
     ]
 
     /// The same thresholds for rows of as many characters as the words have: 2 words are 3 characters, 5, 6 and 8 words are 8, 10 and 13; line ends
@@ -33,7 +33,7 @@ extension FilterConfiguration.Preset {
         case .web:
             Self.repetition.merging([
                 .characters: .init(minimum: 200), .hanShare: .init(minimum: 0.3), .symbolShare: .init(maximum: 0.25),
-                .languageScore: .init(minimum: 0.692), .replacementShare: .init(maximum: 0.01), .mojibakeShare: .init(maximum: 0.05),
+                .chineseScore: .init(minimum: 0.692), .replacementShare: .init(maximum: 0.01), .mojibakeShare: .init(maximum: 0.05),
                 .meanLineLength: .init(minimum: 10), .listLineShare: .init(maximum: 0.9), .ellipsisLineShare: .init(maximum: 0.3),
                 .endPunctuationShare: .init(minimum: 0.106), .newlineRatio: .init(maximum: 0.178), .stopWordShare: .init(minimum: 0.02),
                 .duplicateLineShare: .init(maximum: 0.287), .characterRepetition: .init(maximum: 0.5),
@@ -41,14 +41,14 @@ extension FilterConfiguration.Preset {
         case .books:
             [
                 .characters: .init(minimum: 500), .hanShare: .init(minimum: 0.5), .symbolShare: .init(maximum: 0.1),
-                .languageScore: .init(minimum: 0.8), .replacementShare: .init(maximum: 0.001), .mojibakeShare: .init(maximum: 0.01),
+                .chineseScore: .init(minimum: 0.8), .replacementShare: .init(maximum: 0.001), .mojibakeShare: .init(maximum: 0.01),
                 .stopWordShare: .init(minimum: 0.05), .duplicateLineCharacterShare: .init(maximum: 0.2),
                 .duplicate13GramShare: .init(maximum: 0.154),
             ]
         case .dialogue:
             [
                 .characters: .init(minimum: 4), .hanShare: .init(minimum: 0.3), .symbolShare: .init(maximum: 0.3),
-                .languageScore: .init(minimum: 0.6), .replacementShare: .init(maximum: 0.001), .mojibakeShare: .init(maximum: 0.01),
+                .chineseScore: .init(minimum: 0.6), .replacementShare: .init(maximum: 0.001), .mojibakeShare: .init(maximum: 0.01),
                 .characterRepetition: .init(maximum: 0.5),
             ]
         }

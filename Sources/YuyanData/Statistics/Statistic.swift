@@ -12,7 +12,7 @@ public enum Statistic: String, CaseIterable, Codable, Sendable {
     case symbolShare = "symbol_share"
     case punctuationShare = "punctuation_share"
     case whitespaceShare = "whitespace_share"
-    case languageScore = "language_score"
+    case chineseScore = "chinese_score"
     case traditionalShare = "traditional_share"
     case simplifiedShare = "simplified_share"
     case replacementShare = "replacement_share"
@@ -82,7 +82,8 @@ public enum Statistic: String, CaseIterable, Codable, Sendable {
         case .symbolShare: "symbols (mathematical, currency, emoji, …) among all characters"
         case .punctuationShare: "punctuation among all characters"
         case .whitespaceShare: "white space and line ends among all characters"
-        case .languageScore: "how much of the text is in its language: by its scripts, or the probability that the language model gives"
+        case .chineseScore:
+            "how much of the text is Chinese, by its scripts or the language model's probability; 0 where another language has more"
         case .traditionalShare: "characters of traditional text only, among Han characters"
         case .simplifiedShare: "characters of simplified text only, among Han characters"
         case .replacementShare: "U+FFFD among all characters"

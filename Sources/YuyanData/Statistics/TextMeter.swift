@@ -45,11 +45,9 @@ public struct TextMeter: Sendable {
             let count = text.withUTF8 { Self.decode($0, scratch) }
             var statistics = TextStatistics()
             let scalars = UnsafeBufferPointer(start: UnsafePointer(scratch.scalars.pointer), count: count)
-            let language = measure(scalars, scratch, into: &statistics)
-            let predicted = model.map { model in model.predict(text).map { (LanguageDetector.language(of: $0.label), $0.probability) } ?? (.other, 0)
-            }
-            statistics.language = (predicted ?? language).0
-            statistics[.languageScore] = Float((predicted ?? language).1)
+            var (language, score) = measure(scalars, scratch, into: &statistics)
+            if let model { (language, score) = model.predict(text).map { (LanguageDetector.language(of: $0.label), $0.probability) } ?? (.other, 0) }
+            statistics[.chineseScore] = language == .zh ? Float(score) : 0
             return statistics
         }
     }

@@ -8,7 +8,7 @@ enum ReportWords {
 
     private static let chinese = [
         "characters": "字数", "words": "词数", "lines": "行数", "han_share": "汉字占比", "latin_share": "拉丁字母占比", "digit_share": "数字占比",
-        "symbol_share": "符号占比", "punctuation_share": "标点占比", "whitespace_share": "空白占比", "language_score": "语言得分", "traditional_share": "繁体占比",
+        "symbol_share": "符号占比", "punctuation_share": "标点占比", "whitespace_share": "空白占比", "chinese_score": "中文得分", "traditional_share": "繁体占比",
         "simplified_share": "简体占比", "replacement_share": "替换符占比", "mojibake_share": "乱码占比", "mean_line_length": "平均行长",
         "maximum_line_length": "最长行", "short_line_share": "短行占比", "list_line_share": "列表行占比", "ellipsis_line_share": "省略号行占比",
         "end_punctuation_share": "句末标点行占比", "newline_ratio": "换行比", "stop_word_share": "停用词占比", "keyword_rate": "关键词率",

@@ -1,23 +1,11 @@
 import Foundation
 public import YuyanData
 
-/// By which bounds records are kept.
-public struct FilterSettings: ConfigurationSection {
+extension FilterConfiguration: ConfigurationSection {
     public static let help = [
         "preset": "a set of bounds to start from",
         "bounds": "minimum, maximum, minimum_percentile or maximum_percentile of a statistic, by its name; in place of the set's",
     ]
-
-    public var preset = FilterConfiguration.Preset.none
-    public var bounds: [String: Bounds] = [:]
-
-    public init() {}
-
-    func allBounds() throws -> [(statistic: Statistic, bounds: Bounds)] {
-        var configuration = FilterConfiguration()
-        (configuration.preset, configuration.bounds) = (preset, bounds)
-        return try configuration.allBounds()
-    }
 }
 extension Bounds: ConfigurationSection {
     public static let help = [
@@ -31,19 +19,19 @@ extension Bounds: ConfigurationSection {
 public struct FilterTask: TaskConfiguration {
     public static let task = "filter"
     public static let summary = "Keep the records of a clean stage whose statistics lie within bounds"
-    public static let help = ["data": "the folder of a clean stage"].merging(FilterSettings.help) { $1 }
+    public static let help = ["data": "the folder of a clean stage"].merging(FilterConfiguration.help) { $1 }
     public static let required = ["data"]
     public static let positional: String? = "data"
     public static let isResumable = true
 
     public var data = InputPath("")
-    public var settings = FilterSettings()
+    public var settings = FilterConfiguration()
 
     public init() {}
 
     public init(from decoder: any Decoder) throws {
         data = try decoder.container(keyedBy: CodingKeys.self).decode(InputPath.self, forKey: .data)
-        settings = try FilterSettings(from: decoder)
+        settings = try FilterConfiguration(from: decoder)
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -62,16 +50,8 @@ public struct FilterTask: TaskConfiguration {
 
     public func run(in stage: StageContext) async throws -> StepSummary {
         try stage.watching { watch in
-            let bounds = Dictionary(
-                uniqueKeysWithValues: try settings.allBounds().map { statistic, bounds in
-                    (
-                        statistic.rawValue,
-                        StatisticBounds(
-                            min: bounds.minimum, max: bounds.maximum, minPercentile: bounds.minimumPercentile, maxPercentile: bounds.maximumPercentile
-                        )
-                    )
-                })
-            let report = try filter(data.url, to: stage.output, bounds: bounds, isCancelled: watch.isCancelled, progress: watch.progress)
+            let report = try filter(
+                data.url, to: stage.output, bounds: settings.allBounds(), isCancelled: watch.isCancelled, progress: watch.progress)
             return StepSummary(report, in: stage.output)
         }
     }
