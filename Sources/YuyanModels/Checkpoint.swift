@@ -119,7 +119,7 @@ public func saveModel(_ model: any LanguageModel, to folder: URL, tokens: Genera
     try write(configuration, "config.json")
     let stored = try model.parameters.map { parameter in
         let value = try parameter.isTransposed ? parameter.value.transpose(0, 1) : parameter.value
-        return (name: "transformer." + parameter.name, value: try dtype.map { try value.to($0) } ?? value)
+        return (name: model.checkpointPrefix + parameter.name, value: try dtype.map { try value.to($0) } ?? value)
     }
     try Weights.save(stored, to: folder)
 }
@@ -129,6 +129,8 @@ extension GPT {
     public convenience init(_ configuration: GPTConfiguration, seed: UInt64, dtype: DType = .float32, device: Device = .cpu) throws {
         try self.init(configuration, ParameterSource(seed: seed, dtype: dtype, device: device))
     }
+
+    public var checkpointPrefix: String { "transformer." }
 
     public var configurationJSON: [String: any Sendable] {
         let c = configuration

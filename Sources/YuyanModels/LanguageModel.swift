@@ -12,8 +12,12 @@ public protocol LanguageModel: AnyObject {
     var device: Device { get }
     /// The matrix [vocabulary, width] that turns hidden states into logits.
     var outputWeight: Tensor { get }
+    /// What stands before every parameter's name in a checkpoint file: `transformer.`, or nothing.
+    var checkpointPrefix: String { get }
     /// What `config.json` says of the model: a JSON object.
     var configurationJSON: [String: any Sendable] { get }
+    /// Multiplications and additions that training on one token of a sequence of this length takes, forward and back.
+    func trainingOperations(sequenceLength: Int) -> Double
 
     /// Tokens [batch, time] int64 → hidden states after the last norm [batch, time, width].
     func callAsFunction(_ tokens: Tensor, _ context: ForwardContext) throws -> Tensor
@@ -26,6 +30,25 @@ extension LanguageModel {
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 }
 
+/// A model of two halves: one reads a source as a whole, the other writes a target that attends to it (T5). Called as a language model, it is
+/// the second half: `ForwardContext.source` is what the first made of the source.
+public protocol EncoderDecoder: LanguageModel {
+    /// The token that every target begins with; it is not part of the text.
+    var decoderStart: Int32 { get }
+
+    /// Reads source tokens [batch, time] int64, of which the first `lengths[row]` count and the rest is padding; nil: all count.
+    func encode(_ source: Tensor, lengths: [Int]?, _ context: ForwardContext) throws -> any EncodedSource
+}
+
+/// What the first half of an encoder-decoder made of its sources: for each layer of the second half, the keys and values of cross-attention,
+/// computed once however many tokens are written.
+public protocol EncodedSource: AnyObject {
+    /// Sources in it.
+    var batch: Int { get }
+    /// These sources only, in this order; one may be named several times.
+    func selecting(_ rows: [Int]) throws -> any EncodedSource
+}
+
 /// What a forward pass needs besides the tokens.
 public struct ForwardContext {
     /// int64 [batch, time]; nil: they follow what is in the cache.
@@ -34,15 +57,18 @@ public struct ForwardContext {
     public var documents: Tensor?
     /// Keys and values of the tokens before these.
     public var cache: (any AttentionCache)?
+    /// What an encoder-decoder writes from; nil for other models.
+    public var source: (any EncodedSource)?
     /// Seeds the dropout masks of this pass; nil: no dropout.
     public var dropoutSeed: UInt64?
     /// Whether blocks are computed again on the way back instead of keeping what is inside them.
     public var recompute: Bool
 
     public init(
-        positions: Tensor? = nil, documents: Tensor? = nil, cache: (any AttentionCache)? = nil, dropoutSeed: UInt64? = nil, recompute: Bool = false
+        positions: Tensor? = nil, documents: Tensor? = nil, cache: (any AttentionCache)? = nil, source: (any EncodedSource)? = nil,
+        dropoutSeed: UInt64? = nil, recompute: Bool = false
     ) {
-        (self.positions, self.documents, self.cache) = (positions, documents, cache)
+        (self.positions, self.documents, self.cache, self.source) = (positions, documents, cache, source)
         (self.dropoutSeed, self.recompute) = (dropoutSeed, recompute)
     }
 }

@@ -25,6 +25,19 @@ public struct LayerNorm {
     public func callAsFunction(_ x: Tensor) throws -> Tensor { try x.layerNorm(weight, bias, epsilon: epsilon) }
 }
 
+/// Root mean square normalisation (Zhang & Sennrich 2019), computed in float32 whatever the dtype.
+public struct RMSNorm {
+    public let weight: Tensor
+    public let epsilon: Double
+
+    public init(_ source: ParameterSource, _ name: String, width: Int, epsilon: Double) throws {
+        weight = try source("\(name).weight", shape: [width], initial: .ones)
+        self.epsilon = epsilon
+    }
+
+    public func callAsFunction(_ x: Tensor) throws -> Tensor { try x.rmsNorm(weight, epsilon: epsilon) }
+}
+
 /// The seeds of one pass's dropout masks: each place in the model has its own, whenever and however often it is computed.
 struct DropoutSeeds {
     let seed: UInt64

@@ -71,6 +71,15 @@ public final class ParameterSource {
         return value
     }
 
+    /// The linear layer `name`: its matrix `name.weight`, which starts as N(0, σ), and with `bias` its `name.bias`, which starts as zeros.
+    public func linear(
+        _ name: String, _ input: Int, _ output: Int, bias: Bool = true, deviation: Double, transposed: Bool = false
+    ) throws -> Linear {
+        Linear(
+            weight: try self("\(name).weight", shape: [output, input], initial: .normal(deviation), transposed: transposed),
+            bias: bias ? try self("\(name).bias", shape: [output], initial: .zeros) : nil)
+    }
+
     /// Refuses tensors of the checkpoint that nothing asked for, other than `ignored` ones.
     public func finish(ignoring ignored: (String) -> Bool = { _ in false }) throws {
         guard case .checkpoint(let weights) = origin else { return }

@@ -15,6 +15,13 @@ extension Tensor {
         try Self.make("layerNorm", self, weight) { yy_layer_norm(handle, weight.handle, bias?.handle, epsilon, $0) }
     }
 
+    /// x/√(mean(x²) + ε)·w over the last dimension (Zhang & Sennrich 2019); mean and quotient in float32 whatever the dtype, as transformers does.
+    public func rmsNorm(_ weight: Tensor, epsilon: Double) throws -> Tensor {
+        let x = try to(.float32)
+        let scaled = try x * (x.square().mean(along: -1, keep: true) + epsilon).rsqrt()
+        return try scaled.to(dtype) * weight
+    }
+
     /// Inverted dropout: kept elements are divided by 1 − probability. The mask is a function of the seed.
     public func dropout(_ probability: Double, seed: UInt64) throws -> Tensor {
         try Self.make("dropout", self) { yy_dropout(handle, probability, seed, $0) }

@@ -38,6 +38,14 @@ import YuyanTensor
         #expect(try difference(gradient, x.to(.float64).sum(along: 0, keep: true).expand(9, 33)) < 8e-3)
     }
 
+    @Test(arguments: [DType.float32, .bfloat16]) @Engine func rmsNorm(dtype: DType) throws {
+        let (x, weight) = (try (draw([3, 70], seed: 1) * 3).to(dtype), try draw([70], seed: 2).to(dtype))
+        let exact = try x.to(.float64)
+        let expected = try exact / (exact.square().mean(along: -1, keep: true) + 1e-6).sqrt() * weight.to(.float64)
+        #expect(try x.rmsNorm(weight, epsilon: 1e-6).dtype == dtype)
+        #expect(try difference(x.rmsNorm(weight, epsilon: 1e-6), expected) < (dtype == .bfloat16 ? 8e-2 : 1e-5))
+    }
+
     @Test(arguments: [DType.float64, .float32, .bfloat16]) @Engine func layerNorm(dtype: DType) throws {
         let (x, weight, bias) = (try (draw([3, 2, 37], seed: 1) + 5).to(dtype), try draw([37], seed: 2).to(dtype), try draw([37], seed: 3).to(dtype))
         let (w, b) = (try weight.array(Double.self), try bias.array(Double.self))

@@ -30,6 +30,8 @@ public final class GPT: LanguageModel {
     public var cacheShape: CacheShape { CacheShape(layers: configuration.layers, groups: configuration.heads, width: configuration.headWidth) }
     public var outputWeight: Tensor { tokenEmbedding }
 
+    public func trainingOperations(sequenceLength: Int) -> Double { configuration.trainingOperations(sequenceLength: sequenceLength) }
+
     public func callAsFunction(_ tokens: Tensor, _ context: ForwardContext) throws -> Tensor {
         let past = context.cache?.length ?? 0
         let time = tokens.size(1)
@@ -59,9 +61,7 @@ private struct Block {
     init(_ c: GPTConfiguration, _ source: ParameterSource, layer: Int) throws {
         (self.layer, heads, headWidth, dropout, activation) = (layer, c.heads, c.headWidth, c.residualDropout, c.activation)
         func linear(_ name: String, _ input: Int, _ output: Int, _ deviation: Double) throws -> Linear {
-            Linear(
-                weight: try source("h.\(layer).\(name).weight", shape: [output, input], initial: .normal(deviation), transposed: true),
-                bias: try source("h.\(layer).\(name).bias", shape: [output], initial: .zeros))
+            try source.linear("h.\(layer).\(name)", input, output, deviation: deviation, transposed: true)
         }
         // The two matrices that write into the residual stream start smaller: 2·layers of them add up (Radford et al. 2019, section 2.3).
         let residual = c.initializerRange / (2 * Double(c.layers)).squareRoot()

@@ -82,7 +82,7 @@ public struct TrainBenchmark: ModelTask {
         }
         let measured = (seconds.count > 2 ? Array(seconds.dropFirst(2)) : seconds).sorted()
         let tokens = Double(labels.count)
-        let operations = (model as? GPT)?.configuration.trainingOperations(sequenceLength: subject.sequence) ?? 0
+        let operations = model.trainingOperations(sequenceLength: subject.sequence)
         let speed = tokens / measured[measured.count / 2]
         return Measurement(
             model: subject.model, parameters: model.parameterCount, dtype: model.dtype.name, device: "\(model.device)", tokensPerSecond: speed,

@@ -57,9 +57,7 @@ struct TrainingRun {
 
     @Engine func train(_ model: any LanguageModel, source: any BatchSource, validation: (any BatchSource)?) async throws -> TrainingResult {
         var environment = TrainingEnvironment(folder: stage.output, tokenizer: tokenizer)
-        if let gpt = model as? GPT {
-            environment.operationsPerToken = gpt.configuration.trainingOperations(sequenceLength: configuration.sequenceLength)
-        }
+        environment.operationsPerToken = model.trainingOperations(sequenceLength: configuration.sequenceLength)
         environment.ceiling = try Ceilings.matrixProduct(compute.dtype, device: compute.device)
         environment.isInterrupted = { Interrupt.requested }
         environment.samples = { model, _ in try await samples(from: model) }
