@@ -131,7 +131,7 @@ struct Flags {
     private static func note<Task: TaskConfiguration>(_ path: [String], _ field: Field, _ task: Task.Type) -> String {
         if path.count == 1, task.required.contains(path[0]) { return " (required)" }
         switch field.preset?.value {
-        case .scalar(let text, _) where !text.isEmpty && text != "false": return " (default: \(text))"
+        case .scalar(let text, _) where !text.isEmpty && text != "false": return " (default: \(text.replacing("\n", with: "\\n")))"
         case .list(let items) where !items.isEmpty:
             let words = items.compactMap { if case .scalar(let text, _) = $0.value { text } else { nil } }
             return words.isEmpty ? "" : " (default: \(words.joined(separator: " ")))"
