@@ -29,4 +29,4 @@ lint: setup
 	Scripts/lint.sh $(FLAGS)
 
 clean:
-	rm -rf .build .parity
+	rm -rf .build .parity .parity-data

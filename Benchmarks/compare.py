@@ -9,8 +9,11 @@ import argparse
 import glob
 import json
 import os
+import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--yuyan", required=True)
@@ -76,6 +79,29 @@ if "tokenize" in parts and data:
         ours = [yuyan("tokenize", "--tokenizer", folder, *files) for _ in range(arguments.rounds)]
         theirs = [peer("tokenize_huggingface.py", folder, *files) for _ in range(arguments.rounds)]
         row(f"encode with {name}, MB/s, one thread, against tokenizers", best(ours, "megabytes_per_second"), best(theirs, "megabytes_per_second"), goal)
+
+if "pack" in parts and data:
+    files = sorted(glob.glob(f"{data}/text/luxun/*.txt") + glob.glob(f"{data}/text/weekly/*.md"))
+    with tempfile.TemporaryDirectory() as folder:
+        text = b"\n".join(open(file, "rb").read() for file in files)
+        for copy in range(12):
+            with open(f"{folder}/{copy:02}.txt", "wb") as file:
+                file.write(f"{copy}".encode() + text)
+        open(f"{folder}/one.md", "w").write("雨燕。")
+        for name, goal in [("bert-base-chinese", 20.0), ("gpt-neox", 12.0)]:
+
+            def seconds(*paths):
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                command = ["data", "pack", "--tokenizer", f"{data}/tokenizers/{name}", "--output", f"{folder}/out", *paths]
+                subprocess.run([arguments.yuyan, *command], check=True, capture_output=True)
+                shutil.rmtree(f"{folder}/out")
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+            start = min(seconds(f"{folder}/one.md") for _ in range(2))
+            time = min(seconds(*glob.glob(f"{folder}/*.txt")) for _ in range(arguments.rounds))
+            rows.append(
+                {"what": f"pack with {name}, MB/s per core", "yuyan": 12 * len(text) / 1e6 / (time - start), "peer": None, "ratio": None, "goal": goal})
 
 print("| | Yuyan | peer | ratio | goal |\n| --- | --- | --- | --- | --- |")
 for one in rows:

@@ -1,8 +1,8 @@
 """Finds near duplicates with Yuyan, datasketch and datatrove on the same texts, and prints a Markdown table.
 
-    YUYAN_TEST_DATA=… .parity/bin/python Benchmarks/deduplicate.py --yuyan path/to/yuyan
+    YUYAN_TEST_DATA=… .parity-data/bin/python Benchmarks/deduplicate.py --yuyan path/to/yuyan
 
-Needs datasketch, datatrove, orjson and zstandard. The texts are poems of anthologies that repeat each other, and customers' comments (text/poetry/*.jsonl and
+Needs what `Scripts/peers.sh data` installs. The texts are poems of anthologies that repeat each other, and customers' comments (text/poetry/*.jsonl and
 noisy/ecommerce_comments.txt of the public data sets). Recall and precision are measured against the exact Jaccard similarity of all pairs: the truth are the
 pairs that have 80 % of their shingles (5 characters of the text without punctuation and white space) in common. Recall is the share
 of these pairs that come into one cluster, precision the share of dropped documents that are in such a pair. Speed is megabytes of text for each second
@@ -99,7 +99,7 @@ def datatrove(file, folder):
     class Signature(minhash.MinhashDedupSignature):
         def get_shingles(self, text):
             grams = shingles(text)
-            return numpy.fromiter([self._hash_func(gram) for gram in grams], dtype=numpy.uint64).reshape((-1, 1))
+            return numpy.fromiter([self._hash_func(gram.encode()) for gram in grams], dtype=numpy.uint64).reshape((-1, 1))
 
     start = time.process_time()
     config = minhash.MinhashConfig()

@@ -143,6 +143,7 @@ struct DataWhy: AsyncParsableCommand {
 
     func run() async throws {
         let story = try why(id, in: URL(fileURLWithPath: folder))
+        guard !story.chapters.isEmpty else { throw RequestError(story.description) }
         StandardOutput.line(json ? TaskResult.json(story) : story.description)
     }
 }

@@ -9,11 +9,13 @@ public import Foundation
 /// - Parameters:
 ///   - cleaners: applied in their order to every text of a record; the report counts the places that each changed.
 ///   - names: the names of the statistics.
+///   - remembered: of them, those that each record also keeps in its metadata, for steps that order by them or choose among copies.
 ///   - measure: the statistics of one record, a value for each name; NaN where there is none.
 @discardableResult
 public func clean(
     _ inputs: [String], to folder: URL, fingerprint: String? = nil, cleaners: [any TextCleaner], statistics names: [String],
-    isCancelled: @Sendable () -> Bool = { false }, progress: (StepReport) -> Void = { _ in }, measure: @Sendable (Record) -> [Double]
+    remembered: [String] = [], isCancelled: @Sendable () -> Bool = { false }, progress: (StepReport) -> Void = { _ in },
+    measure: @Sendable (Record) -> [Double]
 ) throws -> StepReport {
     try PartRun(inputs: inputs, step: "clean", folder: folder, fingerprint: fingerprint, statistics: names + [recordCharacters])
         .run(isCancelled: isCancelled, progress: progress) { record, _ in
@@ -29,6 +31,7 @@ public func clean(
             }
             let row = measure(cleaned)
             precondition(row.count == names.count, "a record has a value for each of \(names)")
+            for (name, value) in zip(names, row) where remembered.contains(name) && !value.isNaN { cleaned.metadata[name] = shortNumber(value) }
             var outcome = RecordOutcome.kept(cleaned, changes: changes)
             outcome.statistics = row + [Double(cleaned.characterCount)]
             return [outcome]

@@ -61,7 +61,7 @@ public struct Story: Codable, Sendable, Hashable {
 
 /// The story of the document `id` in a run (`runs/NAME`, or the folder of a single stage).
 ///
-/// Where no record has that id, those whose id ends in it are offered; where there is just one of them, its story is told.
+/// Where no record has that id, those whose id ends in it, or that its file calls so, are offered; where there is just one of them, its story is told.
 /// - Throws: `DataError` for a folder that holds no stage, or damaged files.
 public func why(_ id: String, in run: URL) throws -> Story {
     let folder = try RunFolder(run)
@@ -190,7 +190,9 @@ private struct Search {
                 let drop = isDropped ? Drop(step: text(stored.step), reason: text(stored.reason), value: text(stored.value)) : nil
                 result.hits.append(Hit(record: record, drop: drop))
                 rows.append(row)
-            } else if isEnd, found.hasSuffix(id), result.candidates.count < 100 {
+            } else if isEnd, result.candidates.count < 100,
+                found.hasSuffix(id) || StoredLine.record(stored.record)?.metadata["id"] == id
+            {
                 result.candidates.append(found)
             } else if found.hasPrefix(id + "#"), result.pieces.count < 100 {
                 result.pieces.append(found)

@@ -13,7 +13,7 @@ public struct TripleConfiguration: Codable, Sendable, Hashable {
     public init() {}
 }
 
-/// Makes sentences and questions of knowledge triples: lines of subject, relation and object, with tabs between or as JSON objects with these names
+/// Makes sentences and questions of knowledge triples: lines of subject, relation and object, with tabs between (commas in a .csv file), or as JSON objects with these names
 /// (`predicate`, `head` and `tail` are understood too).
 ///
 /// `folder/sentences` gets documents to pre-train on, each about one subject; `folder/questions` conversations to fine-tune on; `folder/held_out` questions in
@@ -165,13 +165,25 @@ private struct WrittenTriple: Decodable {
 private func forEachTriple(_ paths: [String], _ body: (Triple) throws -> Void) throws {
     let decoder = JSONDecoder()
     for file in try dataFiles(documentPaths(paths)) {
+        /// A triple of three cells of a line.
+        func take(_ cells: [String], line: Int) throws {
+            guard cells.count == 3 else {
+                throw DataError(file, line: line, "the line has \(cells.count) cells, and a triple has three: subject, relation, object")
+            }
+            if line == 1, cells == ["subject", "relation", "object"] { return }
+            guard !cells.contains(where: isBlank) else { throw DataError(file, line: line, "a part of the triple is empty") }
+            try body(Triple(subject: cells[0], relation: cells[1], object: cells[2], place: "\(file.path):\(line)"))
+        }
+        if FileKind(file) == .csv {
+            var rows = try DelimitedRows(file, kind: .csv)
+            while let row = try rows.next() { try take(row.fields, line: row.line) }
+            continue
+        }
         var lines = LineReader(try InputBuffer(file, options: ReadingConfiguration()))
         while let line = try lines.next() {
             if line.isBlank { continue }
             let text = try lines.text(line)
             func wrong(_ sentence: String) -> DataError { DataError(file, line: line.number, sentence) }
-            let place = "\(file.path):\(line.number)"
-            var triple: Triple
             if text.utf8.first == UInt8(ascii: "{") {
                 guard let written = try? decoder.decode(WrittenTriple.self, from: Data(text.utf8)) else {
                     throw wrong("not a JSON object of three texts; it should have \"subject\", \"relation\" and \"object\"")
@@ -179,15 +191,11 @@ private func forEachTriple(_ paths: [String], _ body: (Triple) throws -> Void) t
                 guard let subject = written.subject ?? written.head, let relation = written.relation ?? written.predicate,
                     let object = written.object ?? written.tail
                 else { throw wrong("the triple should have \"subject\", \"relation\" and \"object\"") }
-                triple = Triple(subject: subject, relation: relation, object: object, place: place)
+                try take([subject, relation, object], line: line.number)
             } else {
-                let cells = text.utf8.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map { String($0) ?? "" }
-                guard cells.count == 3 else { throw wrong("the line has \(cells.count) cells, and a triple has three: subject, relation, object") }
-                if line.number == 1, cells == ["subject", "relation", "object"] { continue }
-                triple = Triple(subject: cells[0], relation: cells[1], object: cells[2], place: place)
+                let cells = text.utf8.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false)
+                try take(cells.map { String($0) ?? "" }, line: line.number)
             }
-            for text in [triple.subject, triple.relation, triple.object] where isBlank(text) { throw wrong("a part of the triple is empty") }
-            try body(triple)
         }
     }
 }

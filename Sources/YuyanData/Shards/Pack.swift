@@ -14,13 +14,13 @@ public import YuyanText
 ///
 /// - Parameters:
 ///   - tokensPerShard: where a new shard file is begun.
-///   - progress: called after each batch with what is packed so far.
+///   - progress: called after each batch with what is packed so far; what it throws ends the work, which goes on from there another time.
 /// - Returns: the counts, also kept as `pack.json` in the folder.
 /// - Throws: `DataError` for unreadable input, an empty corpus, a tokenizer without an end token, a full disk.
 @discardableResult
 public func pack(
     _ paths: [String], tokenizer: Tokenizer, to folder: URL, validationFraction: Double = 0.01, tokensPerShard: Int = 1 << 28,
-    progress: (PackReport) -> Void = { _ in }
+    progress: (PackReport) throws -> Void = { _ in }
 ) throws -> PackReport {
     let packing = Packing(tokenizer: tokenizer, folder: folder, validationFraction: validationFraction, tokensPerShard: tokensPerShard)
     let files = try dataFiles(documentPaths(paths))
@@ -34,7 +34,7 @@ public func pack(
 @discardableResult
 public func pack(
     records: [Record], tokenizer: Tokenizer, to folder: URL, validationFraction: Double = 0.01, tokensPerShard: Int = 1 << 28,
-    progress: (PackReport) -> Void = { _ in }
+    progress: (PackReport) throws -> Void = { _ in }
 ) throws -> PackReport {
     let packing = Packing(tokenizer: tokenizer, folder: folder, validationFraction: validationFraction, tokensPerShard: tokensPerShard)
     guard let report = try packing.run(PackInput(records: records), progress: progress) else {

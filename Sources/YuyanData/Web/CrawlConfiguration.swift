@@ -23,7 +23,7 @@ public struct CrawlConfiguration: Codable, Sendable, Hashable {
     public init() {}
 
     /// Throws one sentence about the first value that cannot be used.
-    func check() throws {
+    public func check() throws {
         let parts = template.components(separatedBy: "{word}")
         let sample = URL(string: parts.joined(separator: "a"))
         guard parts.count > 1, let sample, sample.scheme == "http" || sample.scheme == "https", sample.host?.isEmpty == false else {

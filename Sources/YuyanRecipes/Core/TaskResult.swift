@@ -35,7 +35,11 @@ public struct TaskResult: Sendable {
             // Text that looks like a number is marked as quoted; what is left are numbers, and a person reads six digits of them.
             let short = quoted || !text.contains(".") ? text : Double(text).map { String(format: abs($0) < 1e5 ? "%.6g" : "%.0f", $0) } ?? text
             return [name.isEmpty ? short : "\(name): \(short)"]
-        case .list(let items): return items.flatMap { lines($0, under: name) }
+        case .list(let items):
+            let lists = items.map { lines($0, under: "") }
+            // Plain values stand on one line.
+            let isPlain = items.allSatisfy { if case .scalar = $0.value { true } else { false } }
+            return isPlain ? ["\(name): \(lists.joined().joined(separator: ", "))"] : items.flatMap { lines($0, under: name) }
         case .map(let entries): return entries.flatMap { lines($0.value, under: name.isEmpty ? $0.key : "\(name).\($0.key)") }
         }
     }

@@ -8,11 +8,12 @@ public struct PackTask: TaskConfiguration {
     public static let summary = "Tokenise documents into shards for pre-training"
     public static let help = [
         "tokenizer": "a Hugging Face folder with a tokenizer",
-        "files": "text, Markdown, JSON or CSV files, folders of them, or globs",
+        "files": "data files, folders of them, globs, or the folders of earlier stages",
         "validation_fraction": "share of the documents that is held back to measure by",
     ]
     public static let required = ["tokenizer", "files"]
     public static let positional: String? = "files"
+    public static let isResumable = true
 
     public var tokenizer = InputPath("")
     public var files: [InputPath] = []
@@ -29,12 +30,17 @@ public struct PackTask: TaskConfiguration {
     public func run(in stage: StageContext) async throws -> PackReport {
         let tokenizer = try Tokenizer(contentsOf: tokenizer.url)
         let meter = ProgressMeter("packing", total: nil, unit: "documents", on: stage.console)
-        let report = try pack(files.map(\.url.path), tokenizer: tokenizer, to: stage.output, validationFraction: validationFraction) {
-            meter.update($0.train.documents + $0.validation.documents, note: "\($0.train.tokens.formatted()) tokens")
+        do {
+            let report = try pack(files.map(\.url.path), tokenizer: tokenizer, to: stage.output, validationFraction: validationFraction) {
+                meter.update($0.train.documents + $0.validation.documents, note: "\($0.train.tokens.formatted()) tokens")
+                if Interrupt.requested { throw CancellationError() }
+            }
+            meter.finish()
+            // The tokenizer travels with the shards that it made.
+            try tokenizer.save(to: stage.output)
+            return report
+        } catch is CancellationError {
+            throw Interrupted(saved: "what is packed so far is in \(stage.output.relativePath); go on with: \(stage.resumeCommand)")
         }
-        meter.finish()
-        // The tokenizer travels with the shards that it made.
-        try tokenizer.save(to: stage.output)
-        return report
     }
 }

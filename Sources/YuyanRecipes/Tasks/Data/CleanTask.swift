@@ -53,6 +53,7 @@ public struct CleanTask: RecordTask {
         let statistics = Statistic.allCases.filter { $0 != .perplexity || model != nil }
         return try clean(
             paths, to: folder, fingerprint: TaskResult.json(settings), cleaners: settings.cleaners(), statistics: statistics.map(\.rawValue),
+            remembered: [Statistic.perplexity.rawValue],
             isCancelled: watch.isCancelled, progress: watch.progress
         ) { record in
             let text = record.text

@@ -88,6 +88,10 @@ public struct CrawlTask: TaskConfiguration {
     public init(from decoder: any Decoder) throws { settings = try CrawlSettings(from: decoder) }
     public func encode(to encoder: any Encoder) throws { try settings.encode(to: encoder) }
 
+    public func validate() throws {
+        do { try settings.configuration.check() } catch let error as DataError { throw RequestError(error.description) }
+    }
+
     public func run(in stage: StageContext) async throws -> CrawlReport {
         let words = try settings.words.flatMap { list in
             list.url.pathExtension == "scel" ? try SogouDictionary(contentsOf: list.url).words : try KeywordMatcher.readWords(list.url.path)

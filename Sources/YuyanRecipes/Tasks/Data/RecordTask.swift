@@ -23,7 +23,7 @@ public struct Watch: Sendable {
     }
 
     public func progress(_ report: StepReport) {
-        meter.update(report.input.records, note: "\(report.kept.records.formatted()) kept")
+        meter.update(report.input.records, note: report.kept.records > 0 ? "\(report.kept.records.formatted()) kept" : "")
     }
 }
 
@@ -72,7 +72,9 @@ extension RecordTask {
 
     public func run(in stage: StageContext) async throws -> StepSummary {
         try stage.watching { watch in
-            StepSummary(try process(files.map(\.url.path), to: stage.output, watch), in: stage.output)
+            let report = try process(files.map(\.url.path), to: stage.output, watch)
+            for problem in report.problems.prefix(3) { stage.console.warn("passed over: \(problem)") }
+            return StepSummary(report, in: stage.output)
         }
     }
 }
