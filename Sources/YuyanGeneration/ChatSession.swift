@@ -20,6 +20,8 @@ public struct ChatSession: Sendable {
         public var configuration: GenerationConfiguration
         /// The oldest messages, which the model does not see because the context is full.
         public var omittedMessages: Int
+        /// The last passages, which the model does not see because they do not fit beside the question.
+        public var omittedPassages = 0
     }
 
     /// Every message but the system's, oldest first.
@@ -36,8 +38,14 @@ public struct ChatSession: Sendable {
         tokenizer: Tokenizer, template: ChatTemplate? = nil, contextLength: Int, system: String? = nil, messages: [Message] = []
     ) throws {
         guard let template = template ?? tokenizer.chatTemplate else {
+            let names = ChatTemplate.known.map(\.name).joined(separator: ", ")
+            if let unknown = tokenizer.unknownChatTemplate {
+                throw GenerationError(
+                    "The tokenizer's chat template is of a kind that is not known here (\(unknown)…); choose one of \(names) as template.")
+            }
             throw GenerationError(
-                "The tokenizer has no chat template, so the model was probably not trained for conversations; use `yuyan generate`.")
+                "The tokenizer has no chat template, so the model was probably not trained for conversations; use `yuyan generate`, or choose one of \(names) as template."
+            )
         }
         (self.tokenizer, self.template, self.contextLength) = (tokenizer, template, contextLength)
         (self.system, self.messages) = (system, messages)
@@ -47,25 +55,53 @@ public struct ChatSession: Sendable {
     /// Adds a message of the user and prepares the answer. Where the conversation has outgrown the context, its oldest turns are left out
     /// whole; the system message stays. A quarter of the context, or `maxTokens` if that is less, is kept for the answer.
     ///
-    /// Throws `GenerationError`, and changes nothing, when the message alone is too long.
-    public mutating func ask(_ text: String, _ configuration: GenerationConfiguration) throws -> Prompt {
+    /// - Parameter knowledge: passages to answer from, the best first. Where they do not all fit beside the question, the last ones are left out; the first is
+    ///   cut where it alone is too long.
+    /// - Throws: `GenerationError`, and changes nothing, when the message alone is too long.
+    public mutating func ask(_ text: String, knowledge: [String] = [], _ configuration: GenerationConfiguration) throws -> Prompt {
         let all = messages + [Message(role: "user", content: text)]
         let room = contextLength - min(configuration.maxTokens, contextLength / 4)
-        // A turn begins where the user speaks.
-        let beginnings = all.indices.filter { all[$0].role == "user" }
-        for beginning in beginnings.first == 0 ? beginnings : [0] + beginnings {
+        func tokens(from beginning: Int, _ knowledge: [String]) throws -> [Int32] {
             let shown = (system.map { [Message(role: "system", content: $0)] } ?? []) + all[beginning...]
-            let tokens = try template.encode(shown, with: tokenizer, addingGenerationPrompt: true).ids
-            guard tokens.count > room else {
+            return try template.encode(shown, knowledge: knowledge, with: tokenizer, addingGenerationPrompt: true).ids
+        }
+        func prompt(_ tokens: [Int32], from beginning: Int, passages: Int) -> Prompt {
+            Prompt(
+                tokens: tokens, configuration: stopping(configuration), omittedMessages: beginning, omittedPassages: knowledge.count - passages)
+        }
+        // A turn begins where the user speaks; the question itself always stays.
+        let questions = all.indices.filter { all[$0].role == "user" }
+        for beginning in questions.first == 0 ? questions : [0] + questions {
+            let tokens = try tokens(from: beginning, knowledge)
+            if tokens.count <= room {
                 messages = all
-                return Prompt(tokens: tokens, configuration: stopping(configuration), omittedMessages: beginning)
-            }
-            if beginning == beginnings.last {
-                let whose = system == nil ? "The message has" : "The message and the system message have"
-                throw GenerationError("\(whose) \(tokens.count) tokens, and \(room) of the model's context of \(contextLength) are free for them.")
+                return prompt(tokens, from: beginning, passages: knowledge.count)
             }
         }
-        preconditionFailure("the last beginning either fits or throws")
+        let question = all.count - 1
+        for count in stride(from: knowledge.count - 1, through: 1, by: -1) {
+            let tokens = try tokens(from: question, Array(knowledge[..<count]))
+            if tokens.count <= room {
+                messages = all
+                return prompt(tokens, from: question, passages: count)
+            }
+        }
+        let alone = try tokens(from: question, [])
+        guard alone.count <= room else {
+            let whose = system == nil ? "The message has" : "The message and the system message have"
+            throw GenerationError("\(whose) \(alone.count) tokens, and \(room) of the model's context of \(contextLength) are free for them.")
+        }
+        messages = all
+        guard let first = knowledge.first else { return prompt(alone, from: question, passages: 0) }
+        // As much of the first passage as has room.
+        let scalars = first.unicodeScalars
+        var (fits, least, most) = (alone, 0, scalars.count)
+        while least < most {
+            let middle = (least + most + 1) / 2
+            let tokens = try tokens(from: question, [String(String.UnicodeScalarView(scalars.prefix(middle)))])
+            if tokens.count <= room { (fits, least) = (tokens, middle) } else { most = middle - 1 }
+        }
+        return prompt(fits, from: question, passages: least > 0 ? 1 : 0)
     }
 
     /// Adds what the assistant said. With nothing said, the question is taken back.

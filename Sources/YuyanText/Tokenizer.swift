@@ -46,11 +46,17 @@ public struct Tokenizer: Sendable {
     /// A hexadecimal hash of everything that decides which ids a text gets; equal tokenizers have equal fingerprints.
     public var fingerprint: String { pipeline.fingerprint }
 
-    /// The chat template of `tokenizer_config.json`, nil when there is none or it is not of the form that `ChatTemplate` writes.
+    /// The chat template of `tokenizer_config.json`; nil when there is none, or `ChatTemplate` does not know its kind (see `unknownChatTemplate`).
     /// Set it before `save(to:)` to keep one with the tokenizer.
     public var chatTemplate: ChatTemplate? {
         get { files.configuration["chat_template"]?.text.flatMap { ChatTemplate(jinja: $0) } }
         set { files.configuration.set("chat_template", newValue.map { .string($0.jinja) } ?? .null) }
+    }
+
+    /// The beginning of a chat template of a kind that is not known here; nil where there is none, or it is known.
+    public var unknownChatTemplate: String? {
+        guard chatTemplate == nil, let jinja = files.configuration["chat_template"]?.text else { return nil }
+        return String(jinja.prefix(60)).replacing("\n", with: "\\n")
     }
 
     /// The id of a token written as the vocabulary writes it, nil when it is not in the vocabulary.

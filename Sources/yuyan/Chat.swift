@@ -21,6 +21,11 @@ struct Chat: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What the model is told before the conversation.", valueName: "text"))
     var system: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The chat template, in place of the model's own: \(ChatTemplate.known.map(\.name).joined(separator: ", ")).", valueName: "name"))
+    var template: String?
+
     @Option(help: ArgumentHelp("The most tokens of an answer.", valueName: "count"))
     var maxTokens = 256
 
@@ -62,7 +67,7 @@ struct Chat: AsyncParsableCommand {
 
     @Engine private func converse(_ generation: GenerationConfiguration, _ compute: ComputeSettings) async throws {
         let (model, tokenizer, description) = try ModelFolder(InputPath(model)).loadPair(compute)
-        var session = try ChatSession(tokenizer: tokenizer, contextLength: model.contextLength, system: system)
+        var session = try ChatSession(tokenizer: tokenizer, template: template.map(ChatTemplate.named), contextLength: model.contextLength, system: system)
         let console = Console.standard
         console.line(description, .faint)
         console.line("/reset  /system TEXT  /save FILE  /exit", .faint)

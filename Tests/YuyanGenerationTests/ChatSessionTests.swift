@@ -47,6 +47,25 @@ import YuyanText
         #expect(chat.messages.count == 12)
     }
 
+    @Test func passagesAreFittedToTheContext() throws {
+        var chat = try session(context: 64)
+        let passages = ["swifts sleep in the air", "swifts eat insects", "swifts hardly ever land"]
+        func shown(_ passages: [String]) throws -> [Int32] {
+            let question = [Message(role: "system", content: "雨燕"), Message(role: "user", content: "what?")]
+            return try ChatTemplate.yuyan.encode(question, knowledge: passages, with: tokenizer, addingGenerationPrompt: true).ids
+        }
+        let few = try chat.ask("what?", knowledge: Array(passages[..<1]), .greedy(maxTokens: 8))
+        #expect(try few.tokens == shown(Array(passages[..<1])) && few.omittedPassages == 0)
+        chat.reset()
+        let some = try chat.ask("what?", knowledge: passages, .greedy(maxTokens: 8))
+        #expect(some.omittedPassages > 0 && some.tokens.count <= 56)
+        #expect(try some.tokens == shown(Array(passages[..<(3 - some.omittedPassages)])))
+        #expect(try shown(Array(passages[..<(4 - some.omittedPassages)])).count > 56)
+        chat.reset()
+        let long = try chat.ask("what?", knowledge: [String(repeating: "swifts ", count: 40)], .greedy(maxTokens: 8))
+        #expect(long.omittedPassages == 0 && long.tokens.count <= 56 && long.tokens.count > 50, "the first is cut, not left out")
+    }
+
     @Test func whatDoesNotFitIsRefused() throws {
         var chat = try session(context: 32)
         let error = #expect(throws: GenerationError.self) { try chat.ask(String(repeating: "x", count: 40), .greedy(maxTokens: 20)) }

@@ -16,7 +16,10 @@ import Testing
     @Test func jinjaIsReadBack() throws {
         #expect(ChatTemplate(jinja: ChatTemplate.yuyan.jinja) == .yuyan)
         let chatML = ChatTemplate(open: "<|im_start|>{role}\n", close: "<|im_end|>\n", stop: ["<|im_end|>\n"])
-        #expect(ChatTemplate(jinja: chatML.jinja) == chatML)
+        #expect(ChatTemplate(jinja: chatML.jinja) == .chatML)
+        let other = ChatTemplate(open: "<{role}>", close: "</>", stop: ["</>"])
+        #expect(ChatTemplate(jinja: other.jinja) == other)
+        for template in ChatTemplate.known { #expect(ChatTemplate(jinja: template.jinja) == template, "\(template.name)") }
         #expect(ChatTemplate(jinja: "{{ messages[0]['content'] }}") == nil)
         let copy = try JSONDecoder().decode(ChatTemplate.self, from: JSONEncoder().encode(chatML))
         #expect(copy == chatML)
@@ -42,6 +45,6 @@ import Testing
         let error = #expect(throws: TokenizerError.self) {
             try ChatTemplate.yuyan.encode(messages, with: tokenizer, addingGenerationPrompt: false)
         }
-        #expect(error?.description.contains("<|end|>") ?? false)
+        #expect(error?.description.contains("<|system|>") ?? false)
     }
 }

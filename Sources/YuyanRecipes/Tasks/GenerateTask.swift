@@ -1,4 +1,5 @@
 import Foundation
+import YuyanData
 public import YuyanGeneration
 import YuyanModels
 import YuyanTensor
@@ -35,12 +36,18 @@ public struct GenerateTask: ModelTask {
             "model": "the folder of a model, or of the run that made it",
             "prompt": "texts to continue",
             "chat": "put each prompt into the model's chat template as a question",
+            "template": "the chat template, in place of the model's own: \(ChatTemplate.known.map(\.name).joined(separator: ", "))",
+            "system": "what the model is told before the question",
+            "knowledge": "files of passages to answer from, the best first: records, or texts whose paragraphs are passages",
             "greedy": "the most probable token each time: the same as temperature 0",
         ]
 
         public var model = InputPath("")
         public var prompt: [String] = []
         public var chat = false
+        public var template: String?
+        public var system: String?
+        public var knowledge: [InputPath] = []
         public var greedy = false
 
         public init() {}
@@ -96,9 +103,27 @@ public struct GenerateTask: ModelTask {
         try await generate(stage)
     }
 
+    /// What only a conversation has makes it one.
+    private var isChat: Bool { subject.chat || subject.template != nil || subject.system != nil || !subject.knowledge.isEmpty }
+
+    /// Each record of the knowledge is a passage, and each paragraph of a text.
+    private func passages() throws -> [String] {
+        guard !subject.knowledge.isEmpty else { return [] }
+        var reader = try RecordReader(subject.knowledge.map(\.url.path))
+        var passages: [String] = []
+        while let record = try reader.next() {
+            let text = record.text
+            let isPlain = ["txt", "md"].contains(URL(fileURLWithPath: record.source).pathExtension)
+            passages += isPlain ? text.split(separator: "\n\n").map { $0.trimmingCharacters(in: .whitespacesAndNewlines) } : [text]
+        }
+        return passages.filter { !$0.isEmpty }
+    }
+
     @Engine private func generate(_ stage: StageContext) async throws -> [Answer] {
         let (model, tokenizer, description) = try ModelFolder(subject.model).loadPair(compute)
         stage.console.line(description)
+        let template = try subject.template.map(ChatTemplate.named)
+        let passages = try passages()
         var configuration = settings
         if subject.greedy { configuration.temperature = 0 }
         let clock = ContinuousClock()
@@ -106,9 +131,13 @@ public struct GenerateTask: ModelTask {
         for prompt in subject.prompt {
             var tokens = tokenizer.encode(prompt, addingSpecialTokens: false)
             var own = configuration
-            if subject.chat {
-                var session = try ChatSession(tokenizer: tokenizer, contextLength: model.contextLength)
-                let asked = try session.ask(prompt, configuration)
+            if isChat {
+                var session = try ChatSession(
+                    tokenizer: tokenizer, template: template, contextLength: model.contextLength, system: subject.system)
+                let asked = try session.ask(prompt, knowledge: passages, configuration)
+                if asked.omittedPassages > 0 {
+                    stage.console.warn("\(asked.omittedPassages) of \(passages.count) passages do not fit the context beside the question")
+                }
                 (tokens, own) = (asked.tokens, asked.configuration)
                 own.samples = configuration.samples
             } else if let bos = tokenizer.special.bos, tokenizer.encode("", addingSpecialTokens: true).first == bos {
@@ -120,7 +149,7 @@ public struct GenerateTask: ModelTask {
             let seconds = (clock.now - begin) / .seconds(1)
             let made = completions.reduce(0) { $0 + $1.tokens.count }
             answers += completions.map {
-                Answer(prompt: prompt, $0, isChat: subject.chat, tokensPerSecond: Double(made) / seconds)
+                Answer(prompt: prompt, $0, isChat: isChat, tokensPerSecond: Double(made) / seconds)
             }
         }
         return answers
