@@ -67,7 +67,8 @@ struct Chat: AsyncParsableCommand {
 
     @Engine private func converse(_ generation: GenerationConfiguration, _ compute: ComputeSettings) async throws {
         let (model, tokenizer, description) = try ModelFolder(InputPath(model)).loadPair(compute)
-        var session = try ChatSession(tokenizer: tokenizer, template: template.map(ChatTemplate.named), contextLength: model.contextLength, system: system)
+        var session = try ChatSession(
+            tokenizer: tokenizer, template: template.map(ChatTemplate.named), contextLength: model.contextLength, system: system)
         let console = Console.standard
         console.line(description, .faint)
         console.line("/reset  /system TEXT  /save FILE  /exit", .faint)
