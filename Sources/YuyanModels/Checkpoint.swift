@@ -16,8 +16,13 @@ public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .c
         let source = ParameterSource(
             try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
         return try GPT(configuration, source)
+    case let member? where LLaMAConfiguration.Member(rawValue: member) != nil:
+        let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
+        return try LLaMA(file.decode(LLaMAConfiguration.self), source)
     case let other:
-        throw WeightsError("\(file.url.path): model_type \(other.map { "\"\($0)\"" } ?? "(missing)") is not supported; gpt2 would be")
+        let known = ["gpt2"] + LLaMAConfiguration.Member.allCases.map(\.rawValue)
+        throw WeightsError(
+            "\(file.url.path): model_type \(other.map { "\"\($0)\"" } ?? "(missing)") is not supported; \(known.joined(separator: ", ")) are")
     }
 }
 

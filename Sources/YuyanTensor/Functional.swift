@@ -31,12 +31,20 @@ extension Tensor {
     ///
     /// Queries [batch, query, head, width]; keys and values [batch, key, group, width], each group shared by head/group heads. Query i stands at
     /// position key − query + i, and with `causal` sees the keys up to its own. `documents` [batch, key] int32 numbers the documents of a packed
-    /// row: a token sees its own document only. Returns [batch, query, head, width].
-    public static func attention(_ queries: Tensor, _ keys: Tensor, _ values: Tensor, documents: Tensor? = nil, causal: Bool = true, scale: Double)
-        throws
-        -> Tensor
-    {
-        try make("attention", queries, keys) { yy_attention(queries.handle, keys.handle, values.handle, documents?.handle, causal, scale, $0) }
+    /// row: a token sees its own document only. With a `window` it sees that many keys, its own the last (Beltagy et al. 2020, section 3.1).
+    /// Returns [batch, query, head, width].
+    public static func attention(
+        _ queries: Tensor, _ keys: Tensor, _ values: Tensor, documents: Tensor? = nil, causal: Bool = true, window: Int? = nil, scale: Double
+    ) throws -> Tensor {
+        try make("attention", queries, keys) {
+            yy_attention(queries.handle, keys.handle, values.handle, documents?.handle, causal, Int64(window ?? 0), scale, $0)
+        }
+    }
+
+    /// Rotary positions (Su et al. 2021) of [batch, token, head, width]: halves of a head turn by the angles whose cosines and sines are in float32 tables
+    /// [context, width / 2], in the rows that int64 `positions` [batch, token] name; nil: from `start` on.
+    public func rotated(cosines: Tensor, sines: Tensor, positions: Tensor?, start: Int) throws -> Tensor {
+        try Self.make("rotated", self, cosines) { yy_rotate(handle, cosines.handle, sines.handle, positions?.handle, Int64(start), $0) }
     }
 
     /// Σ −log softmax(h·Wᵀ)[target] / divisor over the rows whose target is not `ignored`: hidden [n, width], weight [words, width], int64 targets [n].

@@ -5,7 +5,7 @@ import YuyanTensor
 @testable import YuyanModels
 
 /// The numbers of `Fixtures/gpt2.py`: in [-0.5, 0.5), from the name of a weight and the index of an element.
-private func formula(_ name: String, _ count: Int) -> [Double] {
+func formula(_ name: String, _ count: Int) -> [Double] {
     let seed = name.utf8.reduce(0x811C_9DC5 as UInt32) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
     return (0..<count).map { index in
         var x = seed &+ UInt32(truncatingIfNeeded: index) &* 2_654_435_761

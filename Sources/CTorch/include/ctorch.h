@@ -189,10 +189,15 @@ yy_status yy_recompute(yy_tensor x, void *context, yy_forward forward, void (*re
 // MARK: Fused kernels (kernels/)
 
 /// Attention of queries [batch, query, head, width] over keys and values [batch, key, group, width]; query i stands at
-/// position key − query + i. `documents` [batch, key] int32 keeps tokens to keys of their own document; null: one document.
+/// position key − query + i. `documents` [batch, key] int32 keeps tokens to keys of their own document; null: one document. `window` > 0: a token sees that
+/// many keys, its own the last.
 /// Result [batch, query, head, width].
 yy_status yy_attention(
-    yy_tensor queries, yy_tensor keys, yy_tensor values, yy_tensor documents, bool causal, double scale, yy_tensor *out);
+    yy_tensor queries, yy_tensor keys, yy_tensor values, yy_tensor documents, bool causal, int64_t window, double scale, yy_tensor *out);
+
+/// Rotary positions (Su et al. 2021) of x [batch, token, head, width]: element i of the first half and i of the second turn by the angle of
+/// `positions` [batch, token] (int64; null: `start`, `start` + 1, …) and i, whose cosines and sines are the rows of float32 tables [context, width / 2].
+yy_status yy_rotate(yy_tensor x, yy_tensor cosines, yy_tensor sines, yy_tensor positions, int64_t start, yy_tensor *out);
 
 /// Sum over rows of −log softmax(hidden·Wᵀ)[target], rows whose target is `ignored` left out, divided by `divisor`.
 /// hidden [n, width], W [vocabulary, width], targets [n] int64. Logits exist for `rows` rows at a time only.

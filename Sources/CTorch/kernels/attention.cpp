@@ -20,12 +20,12 @@ namespace {
 
 constexpr int64_t blockOfQueries = 128;
 
-/// The keys that a query may see are one range [low, high): causality cuts the end, its document cuts both.
+/// The keys that a query may see are one range [low, high): causality cuts the end, its document cuts both, a window the beginning.
 struct Ranges {
     int64_t queries, keys;
     std::vector<int32_t> low, high;  // [batch, query]
 
-    Ranges(const at::Tensor &documents, bool causal, int64_t batch, int64_t queries, int64_t keys)
+    Ranges(const at::Tensor &documents, bool causal, int64_t window, int64_t batch, int64_t queries, int64_t keys)
         : queries(queries), keys(keys), low(size_t(batch * queries), 0), high(size_t(batch * queries), int32_t(keys)) {
         if (!causal && !documents.defined()) return;
         int64_t offset = keys - queries;
@@ -38,7 +38,7 @@ struct Ranges {
             }
             for (int64_t i = 0; i < queries; i++) {
                 auto at = size_t(b * queries + i), position = size_t(offset + i);
-                low[at] = start[position];
+                low[at] = std::max(start[position], window > 0 ? int32_t(position + 1) - int32_t(window) : 0);
                 high[at] = causal ? int32_t(position + 1) : end[position];
             }
         }
@@ -169,11 +169,12 @@ template <class F> void byType(const at::Tensor &x, F &&body) {
 
 struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
     static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &queries, const at::Tensor &keys,
-                              const at::Tensor &values, const std::optional<at::Tensor> &packed, bool causal, double scale) {
+                              const at::Tensor &values, const std::optional<at::Tensor> &packed, bool causal, int64_t window,
+                              double scale) {
         int64_t batch = queries.size(0), heads = queries.size(2);
         auto documents = packed.value_or(at::Tensor());  // optional, because a Function takes no undefined tensor
         auto q = byHead(queries, heads), k = byHead(keys, heads), v = byHead(values, heads);
-        Ranges ranges(documents, causal, batch, q.size(1), k.size(1));
+        Ranges ranges(documents, causal, window, batch, q.size(1), k.size(1));
         auto o = at::empty({batch, q.size(1), heads, q.size(2)}, q.options());
         auto logSums = at::empty({q.size(0), q.size(1)}, q.options().dtype(at::kFloat));
         for (int64_t first = 0; first < q.size(1); first += blockOfQueries) {
@@ -188,6 +189,7 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
             bool shared = keys.size(2) != heads;
             context->save_for_backward({q, shared ? keys : k, shared ? values : v, documents, o, logSums});
             context->saved_data["causal"] = causal;
+            context->saved_data["window"] = window;
             context->saved_data["scale"] = scale;
         }
         return o;
@@ -204,7 +206,7 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
         auto k = shared ? byHead(saved[1], heads) : saved[1], v = shared ? byHead(saved[2], heads) : saved[2];
         auto byTokens = gradients[0].contiguous();
         auto gradient = byHead(byTokens, heads);
-        Ranges ranges(saved[3], causal, batch, q.size(1), k.size(1));
+        Ranges ranges(saved[3], causal, context->saved_data["window"].toInt(), batch, q.size(1), k.size(1));
         auto gradientQ = at::empty_like(q);
         auto gradientK = at::zeros(k.sizes(), k.options().dtype(at::kFloat)), gradientV = at::zeros_like(gradientK);
         byType(q, [&](auto kernel) {
@@ -223,21 +225,23 @@ struct BlockedAttention : torch::autograd::Function<BlockedAttention> {
             }
         });
         return {byToken(gradientQ, batch, heads), byToken(gradientK.to(k.scalar_type()), batch, groups),
-                byToken(gradientV.to(k.scalar_type()), batch, groups), at::Tensor(), at::Tensor(), at::Tensor()};
+                byToken(gradientV.to(k.scalar_type()), batch, groups), at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
     }
 };
 
 /// softmax(scale·q·kᵀ + mask)·v, spelled out: other dtypes and devices, and what the tests hold the blocked form against.
-at::Tensor plain(const at::Tensor &queries, const at::Tensor &keys, const at::Tensor &values, const at::Tensor &documents, bool causal, double scale) {
+at::Tensor plain(const at::Tensor &queries, const at::Tensor &keys, const at::Tensor &values, const at::Tensor &documents, bool causal, int64_t window,
+                 double scale) {
     auto q = queries.transpose(1, 2), k = keys.transpose(1, 2), v = values.transpose(1, 2);
     int64_t rows = q.size(2), columns = k.size(2);
-    bool square = causal && rows == columns && !documents.defined();
+    bool whole = window <= 0 || window >= columns, square = causal && rows == columns && !documents.defined() && whole;
     bool grouped = k.size(1) != q.size(1);
     if (q.is_cuda() && (square || (!causal && !documents.defined()))) {
         return at::scaled_dot_product_attention(q, k, v, {}, 0.0, square, scale, grouped).transpose(1, 2);
     }
     auto mask = at::ones({rows, columns}, q.options().dtype(at::kBool));
     if (causal) mask = mask.tril(columns - rows);
+    if (!whole) mask = mask.triu(columns - rows - window + 1);
     mask = mask.expand({1, 1, rows, columns});
     if (documents.defined()) {
         mask = mask & documents.narrow(1, columns - rows, rows).unsqueeze(2).eq(documents.unsqueeze(1)).unsqueeze(1);
@@ -267,7 +271,7 @@ YY_CLONES void decodeHeadOf(const bf16 *q, const bf16 *k, int64_t sk, const bf16
     decodeHead(q, k, sk, v, sv, n, w, s, t, u, o);
 }
 
-template <class T> at::Tensor decode(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, bool causal, double scale) {
+template <class T> at::Tensor decode(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, bool causal, int64_t window, double scale) {
     int64_t batch = q.size(0), queries = q.size(1), heads = q.size(2), width = q.size(3), keys = k.size(1), groups = k.size(2);
     auto o = at::empty({batch, queries, heads, width}, q.options());
     auto *qs = static_cast<T *>(q.data_ptr()), *ks = static_cast<T *>(k.data_ptr()), *vs = static_cast<T *>(v.data_ptr());
@@ -276,10 +280,11 @@ template <class T> at::Tensor decode(const at::Tensor &q, const at::Tensor &k, c
         std::vector<float> scores(static_cast<size_t>(keys)), sum(static_cast<size_t>(width));
         for (int64_t i = begin; i < end; i++) {
             int64_t head = i % heads, query = i / heads % queries, b = i / heads / queries, group = head / (heads / groups);
-            int64_t visible = causal ? keys - queries + query + 1 : keys;
+            int64_t end = causal ? keys - queries + query + 1 : keys, first = window > 0 ? std::max<int64_t>(0, end - window) : 0;
             decodeHeadOf(
-                qs + b * q.stride(0) + query * q.stride(1) + head * q.stride(2), ks + b * k.stride(0) + group * k.stride(2), k.stride(1),
-                vs + b * v.stride(0) + group * v.stride(2), v.stride(1), visible, width, float(scale), scores.data(), sum.data(), os + i * width);
+                qs + b * q.stride(0) + query * q.stride(1) + head * q.stride(2), ks + b * k.stride(0) + group * k.stride(2) + first * k.stride(1),
+                k.stride(1), vs + b * v.stride(0) + group * v.stride(2) + first * v.stride(1), v.stride(1), end - first, width, float(scale),
+                scores.data(), sum.data(), os + i * width);
         }
     });
     return o;
@@ -291,7 +296,7 @@ template <class T> at::Tensor decode(const at::Tensor &q, const at::Tensor &k, c
 using namespace yy;
 
 yy_status yy_attention(
-    yy_tensor queries, yy_tensor keys, yy_tensor values, yy_tensor documents, bool causal, double scale, yy_tensor *out) {
+    yy_tensor queries, yy_tensor keys, yy_tensor values, yy_tensor documents, bool causal, int64_t window, double scale, yy_tensor *out) {
     return guarded(out, [&] {
         const auto &q = tensor(queries), &k = tensor(keys), &v = tensor(values);
         TORCH_CHECK(q.dim() == 4 && k.dim() == 4 && k.sizes() == v.sizes() && q.size(0) == k.size(0) && q.size(3) == k.size(3)
@@ -299,16 +304,17 @@ yy_status yy_attention(
                     "attention: queries ", q.sizes(), ", keys ", k.sizes(), " and values ", v.sizes(), " do not fit");
         TORCH_CHECK(q.scalar_type() == k.scalar_type() && q.scalar_type() == v.scalar_type(),
                     "attention: queries are ", q.scalar_type(), ", keys ", k.scalar_type(), " and values ", v.scalar_type());
+        TORCH_CHECK(window <= 0 || causal, "attention: a window looks back, so it needs causal attention");
         auto ids = documents ? tensor(documents).contiguous() : at::Tensor();
         TORCH_CHECK(!ids.defined() || (ids.size(0) == k.size(0) && ids.size(1) == k.size(1)),
                     "attention: documents ", ids.defined() ? ids.sizes() : at::IntArrayRef(), " and keys ", k.sizes(), " do not fit");
         bool bfloat = q.scalar_type() == at::kBFloat16;
-        if (!q.is_cpu() || !(bfloat || q.scalar_type() == at::kFloat)) return plain(q, k, v, ids, causal, scale);
+        if (!q.is_cpu() || !(bfloat || q.scalar_type() == at::kFloat)) return plain(q, k, v, ids, causal, window, scale);
         bool recorded = at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
         bool dense = q.stride(3) == 1 && k.stride(3) == 1 && v.stride(3) == 1;
         if (!recorded && q.size(1) <= 4 && !ids.defined() && dense) {
-            return bfloat ? decode<bf16>(q, k, v, causal, scale) : decode<float>(q, k, v, causal, scale);
+            return bfloat ? decode<bf16>(q, k, v, causal, window, scale) : decode<float>(q, k, v, causal, window, scale);
         }
-        return BlockedAttention::apply(q, k, v, ids.defined() ? std::optional(ids) : std::nullopt, causal, scale);
+        return BlockedAttention::apply(q, k, v, ids.defined() ? std::optional(ids) : std::nullopt, causal, window, scale);
     });
 }

@@ -1,0 +1,120 @@
+import Foundation
+public import YuyanTensor
+
+/// The LLaMA family (Touvron et al. 2023): a decoder-only Transformer with root mean square norms, rotary positions, grouped heads of keys and values,
+/// and a gated feed-forward layer.
+public final class LLaMA: LanguageModel {
+    public let configuration: LLaMAConfiguration
+    public let parameters: [Parameter]
+    public let dtype: DType
+    public let device: Device
+    public let outputWeight: Tensor
+
+    private let embedding: Tensor  // [vocabulary, width]
+    private let blocks: [Block]
+    private let norm: RMSNorm
+    private let rotary: RotaryTable
+
+    public init(_ configuration: LLaMAConfiguration, _ source: ParameterSource) throws {
+        let c = configuration
+        embedding = try source("model.embed_tokens.weight", shape: [c.vocabularySize, c.width], initial: .normal(c.initializerRange))
+        blocks = try (0..<c.layers).map { try Block(c, source, layer: $0) }
+        norm = try RMSNorm(source, "model.norm", width: c.width, epsilon: c.normEpsilon)
+        outputWeight =
+            try c.tiesEmbedding
+            ? embedding : source("lm_head.weight", shape: [c.vocabularySize, c.width], initial: .normal(c.initializerRange))
+        // Old checkpoints carry the angles as tensors, and tied ones the output matrix a second time.
+        try source.finish { $0.hasSuffix("rotary_emb.inv_freq") || c.tiesEmbedding && $0 == "lm_head.weight" }
+        rotary = try RotaryTable(c.rotary, width: c.headWidth, contextLength: c.contextLength, device: source.device)
+        (self.configuration, parameters) = (c, source.parameters)
+        (dtype, device) = (source.dtype, source.device)
+    }
+
+    public var vocabularySize: Int { configuration.vocabularySize }
+    public var contextLength: Int { configuration.contextLength }
+    public var cacheShape: CacheShape { CacheShape(layers: configuration.layers, groups: configuration.groups, width: configuration.headWidth) }
+    public var checkpointPrefix: String { "" }
+    public func trainingOperations(sequenceLength: Int) -> Double { configuration.trainingOperations(sequenceLength: sequenceLength) }
+
+    public func callAsFunction(_ tokens: Tensor, _ context: ForwardContext) throws -> Tensor {
+        let past = context.cache?.length ?? 0
+        let time = tokens.size(1)
+        precondition(past + time <= contextLength, "\(past + time) tokens do not fit a context of \(contextLength)")
+        var x = try embedding.embedding(tokens)
+        for block in blocks {
+            x = try context.recompute ? recomputing(x) { [rotary] in try block($0, context, rotary, past) } : block(x, context, rotary, past)
+        }
+        return try norm(x)
+    }
+}
+
+/// x + attention(norm(x)), then x + mlp(norm(x)).
+private struct Block {
+    let layer: Int
+    let heads, groups, headWidth: Int
+    let window: Int?
+    let activation: Activation
+    let attentionNorm, feedForwardNorm: RMSNorm
+    let queryNorm, keyNorm: RMSNorm?
+    let query, key, value, output: Linear
+    let gate, up, down: Linear
+
+    init(_ c: LLaMAConfiguration, _ source: ParameterSource, layer: Int) throws {
+        (self.layer, heads, groups, headWidth, activation) = (layer, c.heads, c.groups, c.headWidth, c.activation)
+        window = layer >= c.firstWindowLayer ? c.window : nil
+        let name = "model.layers.\(layer)"
+        func linear(_ part: String, _ input: Int, _ output: Int, bias: Bool) throws -> Linear {
+            try source.linear("\(name).\(part)", input, output, bias: bias, deviation: c.initializerRange)
+        }
+        let (queries, keys) = (c.heads * c.headWidth, c.groups * c.headWidth)
+        query = try linear("self_attn.q_proj", c.width, queries, bias: c.attentionBias)
+        key = try linear("self_attn.k_proj", c.width, keys, bias: c.attentionBias)
+        value = try linear("self_attn.v_proj", c.width, keys, bias: c.attentionBias)
+        output = try linear("self_attn.o_proj", queries, c.width, bias: c.attentionBias && c.member != .qwen2)
+        let normalises = c.member == .qwen3
+        queryNorm = try normalises ? RMSNorm(source, "\(name).self_attn.q_norm", width: c.headWidth, epsilon: c.normEpsilon) : nil
+        keyNorm = try normalises ? RMSNorm(source, "\(name).self_attn.k_norm", width: c.headWidth, epsilon: c.normEpsilon) : nil
+        gate = try linear("mlp.gate_proj", c.width, c.feedForwardWidth, bias: c.feedForwardBias)
+        up = try linear("mlp.up_proj", c.width, c.feedForwardWidth, bias: c.feedForwardBias)
+        down = try linear("mlp.down_proj", c.feedForwardWidth, c.width, bias: c.feedForwardBias)
+        attentionNorm = try RMSNorm(source, "\(name).input_layernorm", width: c.width, epsilon: c.normEpsilon)
+        feedForwardNorm = try RMSNorm(source, "\(name).post_attention_layernorm", width: c.width, epsilon: c.normEpsilon)
+    }
+
+    func callAsFunction(_ x: Tensor, _ context: ForwardContext, _ rotary: RotaryTable, _ past: Int) throws -> Tensor {
+        let x = try x + attention(attentionNorm(x), context, rotary, past)
+        let y = try feedForwardNorm(x)
+        return try x + down(activation(gate(y)) * up(y))
+    }
+
+    private func attention(_ x: Tensor, _ context: ForwardContext, _ rotary: RotaryTable, _ past: Int) throws -> Tensor {
+        let (batch, time) = (x.size(0), x.size(1))
+        var queries = try query(x).reshape(batch, time, heads, headWidth)
+        var keys = try key(x).reshape(batch, time, groups, headWidth)
+        var values = try value(x).reshape(batch, time, groups, headWidth)
+        if let queryNorm, let keyNorm { (queries, keys) = try (queryNorm(queries), keyNorm(keys)) }
+        queries = try rotary(queries, positions: context.positions, start: past)
+        keys = try rotary(keys, positions: context.positions, start: past)
+        if let cache = context.cache { (keys, values) = try cache.extend(layer: layer, keys: keys, values: values) }
+        let mixed = try Tensor.attention(
+            queries, keys, values, documents: context.documents, window: window, scale: 1 / Double(headWidth).squareRoot())
+        return try output(mixed.reshape(batch, time, heads * headWidth))
+    }
+}
+
+extension LLaMA {
+    /// A new model with random weights.
+    public convenience init(_ configuration: LLaMAConfiguration, seed: UInt64, dtype: DType = .float32, device: Device = .cpu) throws {
+        try self.init(configuration, ParameterSource(seed: seed, dtype: dtype, device: device))
+    }
+
+    public var configurationJSON: [String: any Sendable] {
+        guard let data = try? JSONEncoder().encode(configuration), var json = try? JSONSerialization.jsonObject(with: data) as? [String: any Sendable]
+        else { preconditionFailure("a configuration cannot be written as JSON") }
+        let names: [LLaMAConfiguration.Member: String] = [.llama: "Llama", .mistral: "Mistral", .qwen2: "Qwen2", .qwen3: "Qwen3"]
+        json["architectures"] = ["\(names[configuration.member] ?? "")ForCausalLM"]
+        json["use_cache"] = true
+        json["attention_dropout"] = 0.0
+        return json
+    }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import YuyanTensor
+
+/// Rotary positions: the base of the angles, and the rule that stretches them over longer contexts (`rope_scaling` or `rope_parameters`).
+public struct RotaryConfiguration: Codable, Sendable, Hashable {
+    public enum Kind: String, Codable, Sendable, CaseIterable {
+        case plain = "default"
+        /// All positions divided by the factor (Chen et al. 2023).
+        case linear
+        /// Longer contexts than the model was trained on change the base; within its context, which is all that is used here, nothing changes.
+        case dynamic
+        /// Slow angles divided, fast ones kept, those between blended (Grattafiori et al. 2024; the rule of Llama 3.1).
+        case llama3
+        /// The same by rotations within the original context, and sharper attention (Peng et al. 2023).
+        case yarn
+    }
+
+    public var kind = Kind.plain
+    public var base = 10000.0
+    public var factor: Double?
+    public var originalContext: Int?
+    public var lowFrequencyFactor: Double?
+    public var highFrequencyFactor: Double?
+    public var attentionFactor: Double?
+    public var betaFast: Double?
+    public var betaSlow: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case kind = "rope_type"
+        case oldKind = "type"
+        case base = "rope_theta"
+        case factor
+        case originalContext = "original_max_position_embeddings"
+        case lowFrequencyFactor = "low_freq_factor"
+        case highFrequencyFactor = "high_freq_factor"
+        case attentionFactor = "attention_factor"
+        case betaFast = "beta_fast"
+        case betaSlow = "beta_slow"
+    }
+
+    public init() {}
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        let name = try values.decodeIfPresent(String.self, forKey: .kind) ?? values.decodeIfPresent(String.self, forKey: .oldKind) ?? "default"
+        guard let kind = Kind(rawValue: name) else {
+            throw WeightsError("rope_type \"\(name)\" is not supported; \(Kind.allCases.map(\.rawValue).joined(separator: ", ")) are")
+        }
+        self.kind = kind
+        base = try values.decodeIfPresent(Double.self, forKey: .base) ?? 10000
+        factor = try values.decodeIfPresent(Double.self, forKey: .factor)
+        originalContext = try values.decodeIfPresent(Int.self, forKey: .originalContext)
+        lowFrequencyFactor = try values.decodeIfPresent(Double.self, forKey: .lowFrequencyFactor)
+        highFrequencyFactor = try values.decodeIfPresent(Double.self, forKey: .highFrequencyFactor)
+        attentionFactor = try values.decodeIfPresent(Double.self, forKey: .attentionFactor)
+        betaFast = try values.decodeIfPresent(Double.self, forKey: .betaFast)
+        betaSlow = try values.decodeIfPresent(Double.self, forKey: .betaSlow)
+        guard kind == .plain || kind == .dynamic || factor.map({ $0 > 0 }) == true else {
+            throw WeightsError("rope_type \"\(name)\" needs a factor above 0")
+        }
+        if kind == .llama3, lowFrequencyFactor == nil || highFrequencyFactor == nil || originalContext == nil {
+            throw WeightsError("rope_type \"llama3\" needs low_freq_factor, high_freq_factor and original_max_position_embeddings")
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(kind, forKey: .kind)
+        try values.encode(base, forKey: .base)
+        try values.encodeIfPresent(factor, forKey: .factor)
+        try values.encodeIfPresent(originalContext, forKey: .originalContext)
+        try values.encodeIfPresent(lowFrequencyFactor, forKey: .lowFrequencyFactor)
+        try values.encodeIfPresent(highFrequencyFactor, forKey: .highFrequencyFactor)
+        try values.encodeIfPresent(attentionFactor, forKey: .attentionFactor)
+        try values.encodeIfPresent(betaFast, forKey: .betaFast)
+        try values.encodeIfPresent(betaSlow, forKey: .betaSlow)
+    }
+
+    /// The angle that one position turns element i of `width / 2`, and what cosines and sines are multiplied by.
+    func frequencies(width: Int, contextLength: Int) -> (angles: [Double], scale: Double) {
+        let plain = (0..<width / 2).map { 1 / pow(base, Double(2 * $0) / Double(width)) }
+        let factor = factor ?? 1
+        switch kind {
+        case .plain, .dynamic: return (plain, 1)
+        case .linear: return (plain.map { $0 / factor }, 1)
+        case .llama3:
+            let context = Double(originalContext ?? contextLength)
+            let (low, high) = (lowFrequencyFactor ?? 1, highFrequencyFactor ?? 4)
+            return (
+                plain.map { angle in
+                    let turns = context * angle / (2 * .pi)  // in the original context
+                    if turns < low { return angle / factor }
+                    if turns > high { return angle }
+                    let smooth = (turns - low) / (high - low)
+                    return (1 - smooth) * angle / factor + smooth * angle
+                }, 1
+            )
+        case .yarn:
+            let context = Double(originalContext ?? contextLength)
+            /// The element that turns so often in the original context.
+            func element(_ turns: Double) -> Double { Double(width) * log(context / (turns * 2 * .pi)) / (2 * log(base)) }
+            let low = max(element(betaFast ?? 32).rounded(.down), 0)
+            let high = min(element(betaSlow ?? 1).rounded(.up), Double(width - 1))
+            let span = high == low ? 0.001 : high - low
+            let angles = plain.enumerated().map { index, angle in
+                let ramp = min(max((Double(index) - low) / span, 0), 1)
+                return angle / factor * ramp + angle * (1 - ramp)
+            }
+            return (angles, attentionFactor ?? (factor > 1 ? 0.1 * log(factor) + 1 : 1))
+        }
+    }
+}
+
+/// Cosines and sines of every position that a model can see, float32 [context, width / 2].
+struct RotaryTable {
+    let cosines: Tensor
+    let sines: Tensor
+
+    init(_ configuration: RotaryConfiguration, width: Int, contextLength: Int, device: Device) throws {
+        let (angles, scale) = configuration.frequencies(width: width, contextLength: contextLength)
+        // In float32 from here on, as transformers computes them: models were trained so.
+        let frequencies = angles.map { Float($0) }
+        var cosines: [Float] = []
+        var sines: [Float] = []
+        cosines.reserveCapacity(contextLength * frequencies.count)
+        sines.reserveCapacity(contextLength * frequencies.count)
+        for position in 0..<contextLength {
+            for frequency in frequencies {
+                let angle = Float(position) * frequency
+                cosines.append(cos(angle) * Float(scale))
+                sines.append(sin(angle) * Float(scale))
+            }
+        }
+        let shape = [contextLength, frequencies.count]
+        self.cosines = try Tensor(cosines, shape: shape, device: device)
+        self.sines = try Tensor(sines, shape: shape, device: device)
+    }
+
+    func callAsFunction(_ x: Tensor, positions: Tensor?, start: Int) throws -> Tensor {
+        try x.rotated(cosines: cosines, sines: sines, positions: positions, start: start)
+    }
+}
