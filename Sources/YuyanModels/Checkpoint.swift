@@ -1,13 +1,14 @@
 public import Foundation
 public import YuyanTensor
 
-/// Reads the model of a Hugging Face folder.
+/// Reads the model of a Hugging Face folder, or a file of llama2.c (`.bin`).
 ///
 /// - Parameters:
 ///   - dtype: nil: the one that the weights are stored in.
 ///   - dropout: in place of the configuration's, for training.
 /// - Throws: `WeightsError` for a folder, configuration or file that cannot be used.
 public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .cpu, dropout: Double? = nil) throws -> any LanguageModel {
+    if folder.pathExtension == "bin" { return try LLaMA(llama2c: folder, dtype: dtype ?? .float32, device: device) }
     let file = try ConfigurationFile(folder)
     switch file.kind.modelType {
     case "gpt2":
@@ -17,8 +18,8 @@ public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .c
             try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
         return try GPT(configuration, source)
     case let member? where LLaMAConfiguration.Member(rawValue: member) != nil:
-        let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
-        return try LLaMA(file.decode(LLaMAConfiguration.self), source)
+        let configuration = try file.decode(LLaMAConfiguration.self)
+        return try LLaMA(configuration, ParameterSource(Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device))
     case let other:
         let known = ["gpt2"] + LLaMAConfiguration.Member.allCases.map(\.rawValue)
         throw WeightsError(
@@ -27,7 +28,9 @@ public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .c
 }
 
 /// What the weights of a Hugging Face folder are stored in, by its `config.json`; nil where it does not say.
-public func storedDType(of folder: URL) throws -> DType? { try ConfigurationFile(folder).storedDType }
+public func storedDType(of folder: URL) throws -> DType? {
+    folder.pathExtension == "bin" ? .float32 : try ConfigurationFile(folder).storedDType
+}
 
 /// `config.json`.
 private struct ConfigurationFile {

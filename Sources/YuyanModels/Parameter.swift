@@ -25,6 +25,8 @@ public final class ParameterSource {
     private enum Origin {
         case random(Generator)
         case checkpoint(Weights)
+        /// Tensors by their names, of some file.
+        case tensors([String: Tensor], URL)
     }
 
     private let origin: Origin
@@ -48,6 +50,12 @@ public final class ParameterSource {
         origin = .checkpoint(weights)
     }
 
+    /// Tensors of a file in another layout, under the names that the model asks for.
+    init(tensors: [String: Tensor], of file: URL, dtype: DType, device: Device) {
+        (self.dtype, self.device, prefix) = (dtype, device, "")
+        origin = .tensors(tensors, file)
+    }
+
     /// The weight of this name, which the caller computes with as `shape`.
     public func callAsFunction(_ name: String, shape: [Int], initial: Initial, transposed: Bool = false) throws -> Tensor {
         let value: Tensor
@@ -59,16 +67,21 @@ public final class ParameterSource {
             case .normal(let deviation): value = try (generator.normal(shape) * deviation).to(dtype, device: device)
             }
         case .checkpoint(let weights):
-            let stored = try weights.tensor(prefix + name)
-            let expected = transposed ? shape.reversed() : shape
-            guard stored.shape == expected else {
-                throw WeightsError(
-                    "\(weights.folder.path): tensor \(prefix + name) has shape \(stored.shape), the configuration asks for \(expected)")
-            }
-            value = try (transposed ? stored.transpose(0, 1) : stored).to(dtype, device: device).contiguous()
+            value = try take(weights.tensor(prefix + name), named: prefix + name, of: weights.folder, shape, transposed)
+        case .tensors(let tensors, let file):
+            guard let stored = tensors[name] else { throw WeightsError("\(file.path): there is no tensor \(name)") }
+            value = try take(stored, named: name, of: file, shape, transposed)
         }
         parameters.append(Parameter(name: name, value: value, isTransposed: transposed))
         return value
+    }
+
+    private func take(_ stored: Tensor, named name: String, of place: URL, _ shape: [Int], _ transposed: Bool) throws -> Tensor {
+        let expected = transposed ? shape.reversed() : shape
+        guard stored.shape == expected else {
+            throw WeightsError("\(place.path): tensor \(name) has shape \(stored.shape), the configuration asks for \(expected)")
+        }
+        return try (transposed ? stored.transpose(0, 1) : stored).to(dtype, device: device).contiguous()
     }
 
     /// The linear layer `name`: its matrix `name.weight`, which starts as N(0, σ), and with `bias` its `name.bias`, which starts as zeros.

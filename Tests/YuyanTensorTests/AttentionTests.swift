@@ -13,10 +13,11 @@ import YuyanTensor
         var width = 8
         /// Lengths of the documents that a row is packed of; the second row has them the other way round.
         var documents: [Int]? = nil
+        var window: Int? = nil
 
         var testDescription: String {
             "\(queries) queries, \(keys) keys, \(causal ? "causal" : "full"), batch \(batch), \(heads)/\(groups) heads of \(width)"
-                + (documents.map { ", documents \($0)" } ?? "")
+                + (documents.map { ", documents \($0)" } ?? "") + (window.map { ", window \($0)" } ?? "")
         }
         var scale: Double { 0.3 }
 
@@ -47,7 +48,8 @@ import YuyanTensor
                     let position = keys - queries + query
                     for key in 0..<keys {
                         let other = ids.map { $0[row * keys + position] != $0[row * keys + key] } ?? false
-                        hidden.append(other || (causal && key > position))
+                        let tooFar = window.map { key <= position - $0 } ?? false
+                        hidden.append(other || tooFar || (causal && key > position))
                     }
                 }
             }
@@ -57,7 +59,7 @@ import YuyanTensor
         }
 
         func attention(_ x: [Tensor]) throws -> Tensor {
-            try Tensor.attention(x[0], x[1], x[2], documents: documentIDs(), causal: causal, scale: scale)
+            try Tensor.attention(x[0], x[1], x[2], documents: documentIDs(), causal: causal, window: window, scale: scale)
         }
     }
 
@@ -76,6 +78,8 @@ import YuyanTensor
         Case(queries: 300, keys: 300, causal: false, documents: [100, 128, 72]), Case(queries: 20, keys: 60, documents: [30, 30]),
         Case(queries: 2, keys: 9, documents: [4, 5]), Case(queries: 40, keys: 40, batch: 1, heads: 3, groups: 3, width: 5),
         Case(queries: 40, keys: 40, batch: 3, heads: 1, groups: 1, width: 64),
+        Case(queries: 300, keys: 300, groups: 2, window: 100), Case(queries: 3, keys: 40, window: 7), Case(queries: 1, keys: 129, window: 1),
+        Case(queries: 130, keys: 200, documents: [120, 80], window: 50), Case(queries: 20, keys: 20, window: 64),
     ]
     static let all = squares + others
 

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import YuyanTensor
 
@@ -36,6 +37,43 @@ import YuyanTensor
         try recorded.sum().backward()
         let gradient = try #require(try weight.gradient)
         #expect(try difference(gradient, x.to(.float64).sum(along: 0, keep: true).expand(9, 33)) < 8e-3)
+    }
+
+    /// Against the definition: a complex number of elements i and i + width/2, turned by position · frequency.
+    @Test(arguments: [DType.float32, .bfloat16, .float64]) @Engine func rotation(dtype: DType) throws {
+        let (batch, time, heads, width) = (2, 5, 3, 8)
+        let frequencies = [1, 0.3, 0.1, 0.02]
+        let angles = (0..<20).flatMap { position in frequencies.map { Float(Double(position) * $0) } }
+        let (cosines, sines) = (try Tensor(angles.map { cos($0) }, shape: [20, 4]), try Tensor(angles.map { sin($0) }, shape: [20, 4]))
+        let x = try draw([batch, time, heads, width], seed: 1).to(dtype)
+        let values = try x.to(.float64).array(Double.self)
+        let chosen: [Int64] = [3, 1, 4, 1, 5, 9, 2, 6, 5, 19]
+        for positions in [nil, chosen] {
+            var expected = values
+            for row in 0..<batch * time {
+                let position = positions?[row] ?? Int64(7 + row % time)
+                for head in 0..<heads {
+                    for i in 0..<width / 2 {
+                        let at = (row * heads + head) * width + i
+                        let angle = Double(position) * frequencies[i]
+                        expected[at] = values[at] * cos(angle) - values[at + 4] * sin(angle)
+                        expected[at + 4] = values[at + 4] * cos(angle) + values[at] * sin(angle)
+                    }
+                }
+            }
+            let places = try positions.map { try Tensor($0, shape: [batch, time]) }
+            let leaf = try x.detach().clone()
+            try leaf.setRequiresGradient(true)
+            let turned = try leaf.rotated(cosines: cosines, sines: sines, positions: places, start: 7)
+            let tolerance = dtype == .bfloat16 ? 2e-2 : 1e-5
+            #expect(try turned.dtype == dtype && difference(turned, Tensor(expected, shape: x.shape)) < tolerance)
+            // A rotation of half of the channels' view, and back: the gradient of Σ y²/2 is x again.
+            try (turned * turned).sum().backward()
+            #expect(try difference(#require(try leaf.gradient), x * 2) < 4 * tolerance)
+        }
+        let view = try x.transpose(0, 1).transpose(0, 1).narrow(2, start: 1, length: 2)
+        let whole = try x.rotated(cosines: cosines, sines: sines, positions: nil, start: 0).narrow(2, start: 1, length: 2)
+        #expect(try difference(view.rotated(cosines: cosines, sines: sines, positions: nil, start: 0), whole) < 1e-6)
     }
 
     @Test(arguments: [DType.float32, .bfloat16]) @Engine func rmsNorm(dtype: DType) throws {

@@ -100,7 +100,8 @@ public struct LLaMAConfiguration: Codable, Sendable, Hashable {
         let usesWindow = try isQwen ? value(.usesWindow, false) : member == .mistral
         self.window = usesWindow ? window : nil
         firstWindowLayer = try isQwen ? value(.firstWindowLayer, 28) : 0
-        rotary = try values.decodeIfPresent(RotaryConfiguration.self, forKey: .rotaryParameters)
+        rotary =
+            try values.decodeIfPresent(RotaryConfiguration.self, forKey: .rotaryParameters)
             ?? values.decodeIfPresent(RotaryConfiguration.self, forKey: .rotaryScaling) ?? RotaryConfiguration()
         if let base = try values.decodeIfPresent(Double.self, forKey: .rotaryBase) { rotary.base = base }
         guard vocabularySize > 0, width > 0, feedForwardWidth > 0, layers > 0, heads > 0, groups > 0, contextLength > 0, heads % groups == 0,
@@ -160,23 +161,37 @@ public struct LLaMAConfiguration: Codable, Sendable, Hashable {
         public let feedForwardWidth: Int
         public let contextLength: Int
         public let learningRate: Double
+        public let batchTokens: Int
     }
 
     /// The last four are the shapes of TinyLlama (Zhang et al. 2024), Llama 2 and Llama 3.
     public static let presets: [Preset] = [
-        Preset(name: "llama-nano", layers: 4, heads: 4, groups: 2, width: 128, feedForwardWidth: 352, contextLength: 512, learningRate: 1e-3),
-        Preset(name: "llama-mini", layers: 8, heads: 8, groups: 4, width: 384, feedForwardWidth: 1024, contextLength: 1024, learningRate: 8e-4),
-        Preset(name: "llama-1.1b", layers: 22, heads: 32, groups: 4, width: 2048, feedForwardWidth: 5632, contextLength: 2048, learningRate: 4e-4),
-        Preset(name: "llama2-7b", layers: 32, heads: 32, groups: 32, width: 4096, feedForwardWidth: 11008, contextLength: 4096, learningRate: 3e-4),
-        Preset(name: "llama2-13b", layers: 40, heads: 40, groups: 40, width: 5120, feedForwardWidth: 13824, contextLength: 4096, learningRate: 3e-4),
-        Preset(name: "llama3-8b", layers: 32, heads: 32, groups: 8, width: 4096, feedForwardWidth: 14336, contextLength: 8192, learningRate: 3e-4),
+        Preset(
+            name: "llama-nano", layers: 4, heads: 4, groups: 2, width: 128, feedForwardWidth: 352, contextLength: 512, learningRate: 1e-3,
+            batchTokens: 8_192),
+        Preset(
+            name: "llama-mini", layers: 8, heads: 8, groups: 4, width: 384, feedForwardWidth: 1024, contextLength: 1024, learningRate: 8e-4,
+            batchTokens: 16_384),
+        Preset(
+            name: "llama-1.1b", layers: 22, heads: 32, groups: 4, width: 2048, feedForwardWidth: 5632, contextLength: 2048, learningRate: 4e-4,
+            batchTokens: 2_000_000),
+        Preset(
+            name: "llama2-7b", layers: 32, heads: 32, groups: 32, width: 4096, feedForwardWidth: 11008, contextLength: 4096, learningRate: 3e-4,
+            batchTokens: 4_000_000),
+        Preset(
+            name: "llama2-13b", layers: 40, heads: 40, groups: 40, width: 5120, feedForwardWidth: 13824, contextLength: 4096, learningRate: 3e-4,
+            batchTokens: 4_000_000),
+        Preset(
+            name: "llama3-8b", layers: 32, heads: 32, groups: 8, width: 4096, feedForwardWidth: 14336, contextLength: 8192, learningRate: 3e-4,
+            batchTokens: 4_000_000),
     ]
 
     public static func preset(_ name: String) -> Preset? { presets.first { $0.name == name } }
 
     public init(preset: Preset, vocabularySize: Int) {
         self.init(
-            vocabularySize: vocabularySize, width: preset.width, feedForwardWidth: preset.feedForwardWidth, layers: preset.layers, heads: preset.heads,
+            vocabularySize: vocabularySize, width: preset.width, feedForwardWidth: preset.feedForwardWidth, layers: preset.layers,
+            heads: preset.heads,
             groups: preset.groups, contextLength: preset.contextLength)
     }
 }

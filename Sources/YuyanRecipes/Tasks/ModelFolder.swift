@@ -3,7 +3,7 @@ public import YuyanModels
 public import YuyanTensor
 public import YuyanText
 
-/// A model that the user named: a Hugging Face folder, or a run folder, which stands for its best or latest checkpoint.
+/// A model that the user named: a Hugging Face folder, a file of llama2.c, or a run folder, which stands for its best or latest checkpoint.
 public struct ModelFolder: Sendable {
     /// Where its `config.json` is.
     public let url: URL
@@ -11,6 +11,11 @@ public struct ModelFolder: Sendable {
     /// Throws `RequestError` where there is no model.
     public init(_ path: InputPath) throws {
         let folder = path.url
+        // A file of llama2.c is a whole model.
+        if folder.pathExtension == "bin", FileManager.default.fileExists(atPath: folder.path) {
+            url = folder
+            return
+        }
         func holdsModel(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.appending(path: "config.json").path) }
         let candidates = [folder, folder.appending(path: "best"), folder.appending(path: "latest")]
         guard let found = candidates.first(where: holdsModel) else {
@@ -33,11 +38,11 @@ public struct ModelFolder: Sendable {
 
     /// What a benchmark measures: a preset with random weights and at least this context, or the model in a folder.
     @Engine static func model(_ name: String, vocabularySize: Int, contextLength: Int, _ compute: ComputeSettings) throws -> any LanguageModel {
-        guard let preset = GPTConfiguration.preset(name) else { return try ModelFolder(InputPath(name)).load(compute).model }
+        guard let preset = ModelPreset(name) else { return try ModelFolder(InputPath(name)).load(compute).model }
         let choice = try compute.choose()
-        var configuration = GPTConfiguration(preset: preset, vocabularySize: vocabularySize)
-        configuration.contextLength = max(preset.contextLength, contextLength)
-        return try GPT(configuration, seed: 0, dtype: choice.dtype, device: choice.device)
+        var changes = ModelPreset.Changes()
+        changes.contextLength = max(preset.shape.contextLength, contextLength)
+        return try preset.model(vocabularySize: vocabularySize, changes, seed: 0, dtype: choice.dtype, device: choice.device)
     }
 
     /// The model and the tokenizer, which must fit.

@@ -11,7 +11,7 @@ public struct PretrainTask: ModelTask {
     public struct Subject: ConfigurationSection {
         public static let help = [
             "data": "a folder that the task pack has filled",
-            "model": "a preset (\(GPTConfiguration.presets.map(\.name).joined(separator: ", "))) or the folder of a model to go on from",
+            "model": "a preset (\(ModelPreset.names.joined(separator: ", "))) or the folder of a model to go on from",
             "layers": "blocks, in place of the preset's",
             "heads": "attention heads, in place of the preset's",
             "width": "width of the hidden states, in place of the preset's",
@@ -45,8 +45,8 @@ public struct PretrainTask: ModelTask {
         try settings.check()
         try compute.validateForTraining()
         guard let preset else { return }
-        let width = subject.width ?? preset.width
-        let heads = subject.heads ?? preset.heads
+        let width = subject.width ?? preset.shape.width
+        let heads = subject.heads ?? preset.shape.heads
         try requirePositive(["width": width, "heads": heads, "layers": subject.layers ?? 1])
         guard width.isMultiple(of: heads) else { throw InvalidValue("width", "must be a multiple of the \(heads) heads, found \(width)") }
         if let context = subject.contextLength, context < settings.sequenceLength {
@@ -54,7 +54,7 @@ public struct PretrainTask: ModelTask {
         }
     }
 
-    private var preset: GPTConfiguration.Preset? { GPTConfiguration.preset(subject.model) }
+    private var preset: ModelPreset? { ModelPreset(subject.model) }
 
     public func run(in stage: StageContext) async throws -> TrainingResult {
         let tokenizer = try Tokenizer(contentsOf: subject.data.url)
@@ -82,7 +82,8 @@ public struct PretrainTask: ModelTask {
                 + "\(settings.sequenceLength) tokens, \(choice.description)")
         if let preset {
             stage.console.line(
-                "published for \(preset.name): learning rate \(preset.learningRate), batches of \(preset.batchTokens.formatted()) tokens", .faint)
+                "published for \(preset.name): learning rate \(preset.shape.learningRate), batches of \(preset.shape.batchTokens.formatted()) tokens",
+                .faint)
         }
         let run = TrainingRun(stage: stage, configuration: settings, compute: choice, tokenizer: tokenizer) { prompt in
             let ids = tokenizer.encode(prompt)
@@ -93,18 +94,16 @@ public struct PretrainTask: ModelTask {
 
     @Engine private func makeModel(vocabularySize: Int, _ choice: ComputeSettings.Choice) throws -> any LanguageModel {
         if let preset {
-            var configuration = GPTConfiguration(preset: preset, vocabularySize: vocabularySize)
-            configuration.layers = subject.layers ?? preset.layers
-            configuration.heads = subject.heads ?? preset.heads
-            configuration.width = subject.width ?? preset.width
-            configuration.contextLength = subject.contextLength ?? max(preset.contextLength, settings.sequenceLength)
-            (configuration.residualDropout, configuration.embeddingDropout) = (settings.dropout, settings.dropout)
-            return try GPT(configuration, seed: settings.seed, dtype: choice.dtype, device: choice.device)
+            var changes = ModelPreset.Changes()
+            (changes.layers, changes.heads, changes.width) = (subject.layers, subject.heads, subject.width)
+            changes.contextLength = subject.contextLength ?? max(preset.shape.contextLength, settings.sequenceLength)
+            changes.dropout = settings.dropout
+            return try preset.model(vocabularySize: vocabularySize, changes, seed: settings.seed, dtype: choice.dtype, device: choice.device)
         }
         let path = InputPath(subject.model)
         guard path.exists else {
-            let names = GPTConfiguration.presets.map(\.name)
-            throw RequestError("model: \"\(subject.model)\" is neither a preset nor a folder\(Suggestion.nearest(to: subject.model, among: names))")
+            throw RequestError(
+                "model: \"\(subject.model)\" is neither a preset nor a folder\(Suggestion.nearest(to: subject.model, among: ModelPreset.names))")
         }
         return try loadModel(from: try ModelFolder(path).url, dtype: choice.dtype, device: choice.device, dropout: settings.dropout)
     }

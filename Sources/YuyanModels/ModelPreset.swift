@@ -1,0 +1,72 @@
+public import YuyanTensor
+
+/// A published or customary size of some family, from which a new model is made.
+public enum ModelPreset: Sendable {
+    case gpt(GPTConfiguration.Preset)
+    case llama(LLaMAConfiguration.Preset)
+
+    /// What is said in place of a preset.
+    public struct Changes: Sendable {
+        public var layers: Int?
+        public var heads: Int?
+        public var width: Int?
+        /// The context is at least so long.
+        public var contextLength: Int?
+        public var dropout = 0.0
+
+        public init() {}
+    }
+
+    /// The preset of this name; nil where there is none.
+    public init?(_ name: String) {
+        if let preset = GPTConfiguration.preset(name) {
+            self = .gpt(preset)
+        } else if let preset = LLaMAConfiguration.preset(name) {
+            self = .llama(preset)
+        } else {
+            return nil
+        }
+    }
+
+    public static var names: [String] { GPTConfiguration.presets.map(\.name) + LLaMAConfiguration.presets.map(\.name) }
+
+    public var name: String {
+        switch self {
+        case .gpt(let preset): preset.name
+        case .llama(let preset): preset.name
+        }
+    }
+
+    /// Width, heads, context, and the learning rate and batch (in tokens) that it was published with.
+    public var shape: (width: Int, heads: Int, contextLength: Int, learningRate: Double, batchTokens: Int) {
+        switch self {
+        case .gpt(let preset): (preset.width, preset.heads, preset.contextLength, preset.learningRate, preset.batchTokens)
+        case .llama(let preset): (preset.width, preset.heads, preset.contextLength, preset.learningRate, preset.batchTokens)
+        }
+    }
+
+    /// A new model of this size.
+    public func model(
+        vocabularySize: Int, _ changes: Changes = Changes(), seed: UInt64, dtype: DType, device: Device
+    ) throws -> any LanguageModel {
+        switch self {
+        case .gpt(let preset):
+            var configuration = GPTConfiguration(preset: preset, vocabularySize: vocabularySize)
+            configuration.layers = changes.layers ?? preset.layers
+            configuration.heads = changes.heads ?? preset.heads
+            configuration.width = changes.width ?? preset.width
+            configuration.contextLength = changes.contextLength ?? preset.contextLength
+            (configuration.residualDropout, configuration.embeddingDropout) = (changes.dropout, changes.dropout)
+            return try GPT(configuration, seed: seed, dtype: dtype, device: device)
+        case .llama(let preset):
+            var configuration = LLaMAConfiguration(preset: preset, vocabularySize: vocabularySize)
+            configuration.layers = changes.layers ?? preset.layers
+            configuration.heads = changes.heads ?? preset.heads
+            if !configuration.heads.isMultiple(of: preset.groups) { configuration.groups = configuration.heads }
+            configuration.width = changes.width ?? preset.width
+            configuration.feedForwardWidth = preset.feedForwardWidth * configuration.width / preset.width
+            configuration.contextLength = changes.contextLength ?? preset.contextLength
+            return try LLaMA(configuration, seed: seed, dtype: dtype, device: device)
+        }
+    }
+}
