@@ -24,7 +24,7 @@ if [ "${1:-}" = data ]; then
     exit
 fi
 # The last ones are what torch itself imports.
-install .parity transformers==5.23.0 tokenizers==0.23.3 sentencepiece==0.2.3 numpy safetensors tensorboard \
+install .parity transformers==5.23.0 tokenizers==0.23.3 sentencepiece==0.2.3 numpy safetensors tensorboard peft==0.21.2 \
     filelock typing-extensions sympy networkx jinja2 fsspec setuptools
 torch=${YUYAN_TORCH:-$PWD/.torch/torch}
 site=$(.parity/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')

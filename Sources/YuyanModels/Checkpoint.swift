@@ -6,8 +6,32 @@ public import YuyanTensor
 /// - Parameters:
 ///   - dtype: nil: the one that the weights are stored in.
 ///   - dropout: in place of the configuration's, for training.
+///   - lora: gives the model a new adapter, drawn from `seed`. A folder with an adapter gives its base with it.
 /// - Throws: `WeightsError` for a folder, configuration or file that cannot be used.
-public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .cpu, dropout: Double? = nil) throws -> any LanguageModel {
+public func loadModel(
+    from folder: URL, dtype: DType? = nil, device: Device = .cpu, dropout: Double? = nil, lora: LoRAConfiguration? = nil, seed: UInt64 = 0
+) throws -> any LanguageModel {
+    guard AdapterFolder.exists(in: folder) else {
+        return try loadBase(from: folder, dtype: dtype, device: device, dropout: dropout) { source, _ in
+            if let lora { try source.adapt(lora, seed: seed) }
+        }
+    }
+    guard lora == nil else { throw WeightsError("\(folder.path): this is an adapter; merge it first (yuyan convert --merge), then train another") }
+    let adapter = try AdapterFolder(folder)
+    guard let base = adapter.base, FileManager.default.fileExists(atPath: base) else {
+        throw WeightsError(
+            "\(folder.path): the adapter's model \"\(adapter.base ?? "")\" is not there; set base_model_name_or_path in adapter_config.json to its folder"
+        )
+    }
+    return try loadBase(from: URL(fileURLWithPath: base), dtype: dtype, device: device, dropout: dropout) { source, prefix in
+        source.adapt(adapter, prefix: prefix)
+    }
+}
+
+/// Reads a model; `adapt` is given the source of its weights and the prefix of its checkpoints before it is built.
+private func loadBase(
+    from folder: URL, dtype: DType?, device: Device, dropout: Double?, _ adapt: (ParameterSource, _ prefix: String) throws -> Void
+) throws -> any LanguageModel {
     if folder.pathExtension == "bin" { return try LLaMA(llama2c: folder, dtype: dtype ?? .float32, device: device) }
     let file = try ConfigurationFile(folder)
     switch file.kind.modelType {
@@ -16,10 +40,13 @@ public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .c
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
         let source = ParameterSource(
             try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
+        try adapt(source, "transformer.")
         return try GPT(configuration, source)
     case let member? where LLaMAConfiguration.Member(rawValue: member) != nil:
         let configuration = try file.decode(LLaMAConfiguration.self)
-        return try LLaMA(configuration, ParameterSource(Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device))
+        let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
+        try adapt(source, "")
+        return try LLaMA(configuration, source)
     case let other:
         let known = ["gpt2"] + LLaMAConfiguration.Member.allCases.map(\.rawValue)
         throw WeightsError(
@@ -29,7 +56,9 @@ public func loadModel(from folder: URL, dtype: DType? = nil, device: Device = .c
 
 /// What the weights of a Hugging Face folder are stored in, by its `config.json`; nil where it does not say.
 public func storedDType(of folder: URL) throws -> DType? {
-    folder.pathExtension == "bin" ? .float32 : try ConfigurationFile(folder).storedDType
+    if folder.pathExtension == "bin" { return .float32 }
+    if AdapterFolder.exists(in: folder), let base = try AdapterFolder(folder).base { return try storedDType(of: URL(fileURLWithPath: base)) }
+    return try ConfigurationFile(folder).storedDType
 }
 
 /// `config.json`.

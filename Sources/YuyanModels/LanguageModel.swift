@@ -8,6 +8,8 @@ public protocol LanguageModel: AnyObject {
     /// The most tokens that one pass can see.
     var contextLength: Int { get }
     var cacheShape: CacheShape { get }
+    /// What is trained in place of the parameters; nil: they are.
+    var adapter: Adapter? { get }
     var dtype: DType { get }
     var device: Device { get }
     /// The matrix [vocabulary, width] that turns hidden states into logits.
@@ -26,6 +28,9 @@ public protocol LanguageModel: AnyObject {
 extension LanguageModel {
     /// Hidden states [..., width] → logits [..., vocabulary].
     public func logits(_ hidden: Tensor) throws -> Tensor { try hidden.linear(outputWeight) }
+
+    /// What training changes.
+    public var trainable: [Parameter] { adapter.map(\.parameters) ?? parameters }
 
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 }

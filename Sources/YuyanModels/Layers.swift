@@ -1,13 +1,18 @@
 public import YuyanTensor
 
-/// x·Wᵀ + b.
+/// x·Wᵀ + b, and what an adapter adds.
 public struct Linear {
     public let weight: Tensor
     public let bias: Tensor?
+    var adapter: LowRank?
 
     public init(weight: Tensor, bias: Tensor?) { (self.weight, self.bias) = (weight, bias) }
 
-    public func callAsFunction(_ x: Tensor) throws -> Tensor { try x.linear(weight, bias) }
+    public func callAsFunction(_ x: Tensor) throws -> Tensor {
+        let y = try x.linear(weight, bias)
+        guard let more = try adapter?(x) else { return y }
+        return try y + more.to(y.dtype)
+    }
 }
 
 /// Layer normalisation (Ba et al. 2016).

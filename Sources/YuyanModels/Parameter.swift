@@ -36,6 +36,15 @@ public final class ParameterSource {
     public private(set) var parameters: [Parameter] = []
     /// Some checkpoints put a prefix before every name (`transformer.`), some don't.
     private let prefix: String
+    /// The adapter that linear layers get; nil: none.
+    public private(set) var adapter: Adapter?
+    private var adapterOrigin: AdapterOrigin?
+
+    private enum AdapterOrigin {
+        case random(Generator)
+        /// The file, and what stands in it before a layer's name.
+        case file(SafeTensorsFile, prefix: String)
+    }
 
     /// New weights. The numbers depend on the seed and the order of asking, not on dtype or device.
     public init(seed: UInt64, dtype: DType, device: Device) throws {
@@ -54,6 +63,45 @@ public final class ParameterSource {
     init(tensors: [String: Tensor], of file: URL, dtype: DType, device: Device) {
         (self.dtype, self.device, prefix) = (dtype, device, "")
         origin = .tensors(tensors, file)
+    }
+
+    /// Linear layers get a new adapter: A as Kaiming's uniform numbers with a = √5, B zero (peft's), drawn from a seed of their own.
+    public func adapt(_ configuration: LoRAConfiguration, seed: UInt64) throws {
+        adapter = Adapter(configuration)
+        adapterOrigin = .random(try Generator(seed: seed))
+    }
+
+    /// Linear layers get the adapter of a folder, made for a model whose checkpoint has this prefix.
+    func adapt(_ folder: AdapterFolder, prefix: String) {
+        adapter = Adapter(folder.configuration)
+        adapterOrigin = .file(folder.weights, prefix: AdapterFolder.prefix + prefix)
+    }
+
+    /// A and B of the layer `name`, in float32: they are what is trained.
+    private func lowRank(_ name: String, _ weight: Tensor, transposed: Bool) throws -> LowRank? {
+        guard let adapter, let adapterOrigin, adapter.configuration.includes(name) else { return nil }
+        let (rank, input, output) = (adapter.configuration.rank, weight.size(1), weight.size(0))
+        let a: Tensor
+        let b: Tensor
+        switch adapterOrigin {
+        case .random(let generator):
+            // U(−1/√in, 1/√in): √(6 / ((1 + 5)·in)).
+            let bound = 1 / Double(input).squareRoot()
+            a = try (generator.uniform([rank, input]) * (2 * bound) - bound).to(.float32, device: device)
+            b = try .zeros([output, rank], device: device)
+        case .file(let file, let prefix):
+            func stored(_ part: String, _ shape: [Int]) throws -> Tensor {
+                let value = try file.tensor("\(prefix)\(name).lora_\(part).weight")
+                guard value.shape == shape else {
+                    throw WeightsError(
+                        "\(file.url.path): lora_\(part) of \(name) has shape \(value.shape), this model asks for \(shape); is it the adapter of another model?"
+                    )
+                }
+                return try value.to(.float32, device: device).clone()
+            }
+            (a, b) = (try stored("A", [rank, input]), try stored("B", [output, rank]))
+        }
+        return adapter.add(.init(name: name, weight: weight, isTransposed: transposed, a: a, b: b))
     }
 
     /// The weight of this name, which the caller computes with as `shape`.
@@ -88,13 +136,24 @@ public final class ParameterSource {
     public func linear(
         _ name: String, _ input: Int, _ output: Int, bias: Bool = true, deviation: Double, transposed: Bool = false
     ) throws -> Linear {
-        Linear(
+        var layer = Linear(
             weight: try self("\(name).weight", shape: [output, input], initial: .normal(deviation), transposed: transposed),
             bias: bias ? try self("\(name).bias", shape: [output], initial: .zeros) : nil)
+        layer.adapter = try lowRank(name, layer.weight, transposed: transposed)
+        return layer
     }
 
-    /// Refuses tensors of the checkpoint that nothing asked for, other than `ignored` ones.
+    /// Refuses tensors of the checkpoint that nothing asked for, other than `ignored` ones, and an adapter that fits no layer, or not all of its own.
     public func finish(ignoring ignored: (String) -> Bool = { _ in false }) throws {
+        if let adapter, adapter.layers.isEmpty {
+            throw WeightsError("the adapter's targets \(adapter.configuration.targets.joined(separator: ", ")) are no layers of this model")
+        }
+        if let adapterOrigin, case .file(let file, let prefix) = adapterOrigin, let adapter {
+            let used = Set(adapter.parameters.map { prefix + $0.name })
+            if let extra = file.names.first(where: { !used.contains($0) }) {
+                throw WeightsError("\(file.url.path): tensor \(extra) has no place in this model; is it the adapter of another model?")
+            }
+        }
         guard case .checkpoint(let weights) = origin else { return }
         let asked = Set(parameters.map { prefix + $0.name })
         if let extra = weights.names.first(where: { !asked.contains($0) && !ignored($0) }) {

@@ -52,7 +52,7 @@ import YuyanText
         }
         (self.model, self.configuration, self.source, self.validation, self.environment) = (model, configuration, source, validation, environment)
         let c = configuration
-        optimizer = try AdamW(model.parameters, beta1: c.beta1, beta2: c.beta2, epsilon: c.epsilon, weightDecay: c.weightDecay, clip: c.clip)
+        optimizer = try AdamW(model.trainable, beta1: c.beta1, beta2: c.beta2, epsilon: c.epsilon, weightDecay: c.weightDecay, clip: c.clip)
         checkpoints = TrainingCheckpoints(run: environment.folder)
         stopping = EarlyStopping(patience: c.patience ?? .max)
         meter = ThroughputMeter(operationsPerToken: environment.operationsPerToken, ceiling: environment.ceiling)
@@ -214,6 +214,8 @@ import YuyanText
         let batchTokens = batches.reduce(0) { $0 + $1.inputs.count }
         var loss = 0.0
         for (index, batch) in batches.enumerated() {
+            model.adapter?.dropoutSeed = dropoutSeed(configuration.seed, step: step, microBatch: index)
+            defer { model.adapter?.dropoutSeed = nil }
             let seed = configuration.dropout > 0 ? dropoutSeed(configuration.seed, step: step, microBatch: index) : nil
             let part = try model.loss(
                 of: batch, outputWeight: model.outputWeight, divisor: Double(max(labels, 1)), dropoutSeed: seed, recompute: configuration.recompute)
@@ -243,7 +245,11 @@ import YuyanText
             dtype: model.dtype.name, configuration: try configuration.values)
         let best = configuration.keepsBest ? stopping.bestStep : nil
         _ = try checkpoints.save(step: step, best: best, keep: configuration.keepCheckpoints) { folder in
-            try saveModel(model, to: folder, tokens: environment.tokenizer.map(GenerationTokens.init))
+            if let adapter = model.adapter, let base = environment.base {
+                try AdapterFolder.save(model, adapter, base: base, to: folder)
+            } else {
+                try saveModel(model, to: folder, tokens: environment.tokenizer.map(GenerationTokens.init))
+            }
             try environment.tokenizer?.save(to: folder)
             let trainer = folder.appending(path: "trainer")
             try FileManager.default.createDirectory(at: trainer, withIntermediateDirectories: true)

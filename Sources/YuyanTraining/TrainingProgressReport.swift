@@ -30,6 +30,8 @@ public struct TrainingEnvironment {
     public var folder: URL
     /// Kept with each checkpoint.
     public var tokenizer: Tokenizer?
+    /// The folder of the model that an adapter is trained for; its checkpoints name it.
+    public var base: URL?
     /// Floating-point operations that training on one token takes, for the share of the ceiling.
     public var operationsPerToken: Double?
     /// What the machine can do, in FLOP/s.

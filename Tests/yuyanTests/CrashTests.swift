@@ -48,6 +48,36 @@ import Testing
         }
     }
 
+    @Test func `an adapter resumes exactly, and talks, and is merged`() throws {
+        let tiny = try TinyModel()
+        try tiny.run(tiny.pretrain("base", steps: 4))
+        try tiny.scratch.write((0..<40).map { "{\"question\": \"第\($0)问\", \"answer\": \"答\($0)\"}" }.joined(separator: "\n"), to: "faq.jsonl")
+        func finetune(_ output: String, _ steps: Int) -> [String] {
+            [
+                "finetune", "--model", "base", "--data", "faq.jsonl", "--lora", "--lora.dropout", "0.2", "--sequence-length", "48", "--epochs",
+                "\(steps)",
+                "--checkpoint-every", "2", "--learning-rate", "0.01", "--threads", "1", "--output", output,
+            ]
+        }
+        try tiny.run(finetune("whole", 4))
+        let expected = try tiny.losses("whole")
+        let metrics = tiny.url.appending(path: "killed/metrics.jsonl")
+        _ = try startAndKill(finetune("killed", 4), in: tiny.url) {
+            ((try? String(contentsOf: metrics, encoding: .utf8))?.split(separator: "\n").count ?? 0) >= 3
+        }
+        try tiny.run(finetune("killed", 4) + ["--resume"])
+        #expect(try tiny.losses("killed") == expected && expected.count > 4)
+        let files = try ["whole", "killed"].map { try Data(contentsOf: tiny.url.appending(path: "\($0)/latest/adapter_model.safetensors")) }
+        #expect(files[0] == files[1])
+        #expect(!FileManager.default.fileExists(atPath: tiny.url.appending(path: "whole/latest/model.safetensors").path))
+        let words = ["--prompt", "第3问", "--max-tokens", "8", "--greedy", "--dtype", "float32", "--json"]
+        let adapted = try tiny.run(["generate", "--model", "whole", "--chat"] + words)
+        try tiny.run(["convert", "--from", "whole", "--to", "merged", "--merge"])
+        #expect(try tiny.run(["generate", "--model", "merged", "--chat"] + words).status == 0)
+        #expect(adapted.output.contains("\"tokens\""))
+        #expect(try Program.run(["convert", "--from", "base", "--to", "x", "--merge"], in: tiny.url).status == 2)
+    }
+
     @Test func `Ctrl-C saves and says how to go on`() throws {
         let tiny = try TinyModel()
         try tiny.run(tiny.pretrain("whole", steps: 40))

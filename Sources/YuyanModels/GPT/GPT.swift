@@ -7,6 +7,7 @@ public final class GPT: LanguageModel {
     public let parameters: [Parameter]
     public let dtype: DType
     public let device: Device
+    public let adapter: Adapter?
 
     private let tokenEmbedding: Tensor  // [vocabulary, width]
     private let positionEmbedding: Tensor  // [context, width]
@@ -22,7 +23,7 @@ public final class GPT: LanguageModel {
         // Old checkpoints carry the causal masks as tensors, and tied ones the output matrix a second time.
         try source.finish { $0.hasSuffix(".attn.bias") || $0.hasSuffix(".attn.masked_bias") || $0 == "lm_head.weight" }
         (self.configuration, parameters) = (c, source.parameters)
-        (dtype, device) = (source.dtype, source.device)
+        (dtype, device, adapter) = (source.dtype, source.device, source.adapter)
     }
 
     public var vocabularySize: Int { configuration.vocabularySize }

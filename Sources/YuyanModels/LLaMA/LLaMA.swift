@@ -8,6 +8,7 @@ public final class LLaMA: LanguageModel {
     public let parameters: [Parameter]
     public let dtype: DType
     public let device: Device
+    public let adapter: Adapter?
     public let outputWeight: Tensor
 
     private let embedding: Tensor  // [vocabulary, width]
@@ -27,7 +28,7 @@ public final class LLaMA: LanguageModel {
         try source.finish { $0.hasSuffix("rotary_emb.inv_freq") || c.tiesEmbedding && $0 == "lm_head.weight" }
         rotary = try RotaryTable(c.rotary, width: c.headWidth, contextLength: c.contextLength, device: source.device)
         (self.configuration, parameters) = (c, source.parameters)
-        (dtype, device) = (source.dtype, source.device)
+        (dtype, device, adapter) = (source.dtype, source.device, source.adapter)
     }
 
     public var vocabularySize: Int { configuration.vocabularySize }

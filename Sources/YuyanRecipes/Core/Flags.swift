@@ -69,6 +69,9 @@ struct Flags {
             given.set(.text(attached ?? (isNegated ? "false" : "true"), from: origin), at: path)
         } else if isNegated {
             throw RequestError("\(flag): only an option that is true or false can be negated")
+        } else if field.section != nil, field.isOptional, attached == nil {
+            // An optional group by its name alone: with its defaults.
+            if given[path[0]] == nil { given.set(Setting(.map([]), from: origin), at: path) }
         } else if let section = field.section {
             let options = Schema(of: section).leaves(under: path).map { "--" + $0.path.joined(separator: ".").kebabCase }
             throw RequestError("\(flag) is a group of options: \(options.joined(separator: ", "))")
@@ -105,6 +108,12 @@ struct Flags {
         let positional = task.positional.flatMap { key in schema[key].map { (key, $0) } }
         var rows: [(String, String)] = []
         for leaf in schema.leaves() where leaf.path != [task.positional] {
+            // An optional group that is off is switched on by its name.
+            if leaf.path.count == 2, let group = schema[leaf.path[0]], group.isOptional, group.preset == nil || group.preset?.value == .null,
+                !rows.contains(where: { $0.0 == "--\(leaf.path[0].kebabCase)" })
+            {
+                rows.append(("--\(leaf.path[0].kebabCase)", task.help[leaf.path[0]] ?? ""))
+            }
             let flag = "--" + leaf.path.joined(separator: ".").kebabCase
             let isSwitch = leaf.field.type is Bool.Type
             let dots = leaf.field.element == nil ? "" : " ..."

@@ -16,6 +16,7 @@ public struct ConvertTask: TaskConfiguration {
         "from": "the folder of a model, or of the run that made it",
         "to": "the folder to write",
         "format": "hf: a Hugging Face folder, which transformers loads",
+        "merge": "put an adapter into the matrices of its model, and write the whole",
         "dtype": "precision of the weights; by default as they are",
     ]
     public static let required = ["from", "to"]
@@ -24,6 +25,7 @@ public struct ConvertTask: TaskConfiguration {
     public var from = InputPath("")
     public var to = ""
     public var format = Format.hf
+    public var merge = false
     public var dtype: ComputeSettings.Precision?
 
     public init() {}
@@ -46,6 +48,12 @@ public struct ConvertTask: TaskConfiguration {
 
     @Engine private func convert(_ folder: ModelFolder, to target: URL) throws -> Summary {
         let model = try loadModel(from: folder.url)
+        if let adapter = model.adapter {
+            guard merge else { throw RequestError("\(from): this is an adapter; --merge puts it into its model") }
+            try adapter.merge()
+        } else if merge {
+            throw RequestError("\(from): there is no adapter here to merge")
+        }
         let written = dtype.flatMap { DType(name: $0.rawValue) } ?? model.dtype
         try saveModel(model, to: target, tokens: try GenerationTokens(contentsOf: folder.url), dtype: written)
         if let tokenizer = try? folder.tokenizer() { try tokenizer.save(to: target) }

@@ -3,7 +3,7 @@ public import YuyanModels
 public import YuyanTensor
 public import YuyanText
 
-/// A model that the user named: a Hugging Face folder, a file of llama2.c, or a run folder, which stands for its best or latest checkpoint.
+/// A model that the user named: a Hugging Face folder, a file of llama2.c, an adapter, or a run folder, which stands for its best or latest checkpoint.
 public struct ModelFolder: Sendable {
     /// Where its `config.json` is.
     public let url: URL
@@ -16,7 +16,9 @@ public struct ModelFolder: Sendable {
             url = folder
             return
         }
-        func holdsModel(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.appending(path: "config.json").path) }
+        func holdsModel(_ url: URL) -> Bool {
+            FileManager.default.fileExists(atPath: url.appending(path: "config.json").path) || AdapterFolder.exists(in: url)
+        }
         let candidates = [folder, folder.appending(path: "best"), folder.appending(path: "latest")]
         guard let found = candidates.first(where: holdsModel) else {
             throw RequestError("\(path): there is no model here: a folder with config.json and model.safetensors, or a training run, is expected")

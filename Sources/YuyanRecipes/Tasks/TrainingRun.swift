@@ -52,12 +52,15 @@ struct TrainingRun {
     var configuration: TrainingConfiguration
     var compute: ComputeSettings.Choice
     var tokenizer: Tokenizer
+    /// The folder of the model that an adapter is trained for.
+    var base: URL?
     /// Turns a sample prompt into what the model reads.
     var encodePrompt: @Sendable (String) throws -> [Int32]
 
     @Engine func train(_ model: any LanguageModel, source: any BatchSource, validation: (any BatchSource)?) async throws -> TrainingResult {
         var environment = TrainingEnvironment(folder: stage.output, tokenizer: tokenizer)
         environment.operationsPerToken = model.trainingOperations(sequenceLength: configuration.sequenceLength)
+        environment.base = base
         environment.ceiling = try Ceilings.matrixProduct(compute.dtype, device: compute.device)
         environment.isInterrupted = { Interrupt.requested }
         environment.samples = { model, _ in try await samples(from: model) }

@@ -1,6 +1,6 @@
-"""GPT-2 against transformers, both ways, through the binary: python Tests/parity/gpt2.py PATH/TO/yuyan
+"""GPT-2 and the LLaMA family against transformers, both ways, through the binary: python Tests/parity/language_models.py PATH/TO/yuyan
 
-transformers saves random GPT-2 models; `yuyan generate` must give the same greedy tokens and their log-probabilities. `yuyan convert` writes
+transformers saves random models; `yuyan generate` must give the same greedy tokens and their log-probabilities. `yuyan convert` writes
 the model anew; transformers must load that and compute the same logits.
 """
 
@@ -21,9 +21,15 @@ transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
 
 
-def random_configuration(pick):
+SPECIAL = dict(vocab_size=257, bos_token_id=256, eos_token_id=256, pad_token_id=256)
+
+
+def random_gpt2(pick):
+    """A wide spread of weights: logits of several units, so that ties in the greedy path are rare."""
     heads = pick.choice([1, 2, 3, 4])
-    return dict(
+    configuration = GPT2Config(
+        **SPECIAL,
+        initializer_range=0.15,
         n_embd=heads * pick.choice([8, 16, 20, 64]),
         n_head=heads,
         n_layer=pick.choice([1, 2, 3, 5]),
@@ -32,6 +38,34 @@ def random_configuration(pick):
         activation_function=pick.choice(["gelu_new", "gelu", "relu", "silu", "gelu_pytorch_tanh"]),
         layer_norm_epsilon=pick.choice([1e-5, 1e-6]),
     )
+    return GPT2LMHeadModel(configuration)
+
+
+def random_llama(pick):
+    kind = pick.choice(["Llama", "Mistral", "Qwen2", "Qwen3"])
+    groups = pick.choice([1, 2])
+    heads = groups * pick.choice([1, 2, 4])
+    special = {}
+    if kind == "Mistral":
+        special = dict(sliding_window=pick.choice([None, 11]))
+    elif kind == "Llama":
+        special = dict(rope_parameters=pick.choice([
+            dict(rope_type="default", rope_theta=10000.0),
+            dict(rope_type="llama3", rope_theta=5000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32),
+        ]))
+    configuration = getattr(transformers, f"{kind}Config")(
+        **SPECIAL,
+        initializer_range=0.15,
+        hidden_size=heads * pick.choice([8, 16, 20]),
+        num_attention_heads=heads,
+        num_key_value_heads=groups,
+        num_hidden_layers=pick.choice([1, 2, 3]),
+        intermediate_size=pick.choice([40, 100]),
+        max_position_embeddings=pick.choice([64, 200]),
+        tie_word_embeddings=pick.choice([False, True]),
+        **special,
+    )
+    return getattr(transformers, f"{kind}ForCausalLM")(configuration)
 
 
 def byte_tokenizer(folder):
@@ -67,16 +101,13 @@ def greedy(model, ids, count):
 def main(binary):
     pick = random.Random(2)
     worst = 0.0
-    for number in range(8):
+    for number in range(16):
         with tempfile.TemporaryDirectory() as name:
             original, copy = pathlib.Path(name) / "transformers", pathlib.Path(name) / "yuyan"
-            configuration = random_configuration(pick)
             tokenizer = byte_tokenizer(original)
             torch.manual_seed(number)
-            # A wide spread: logits of several units, so that ties in the greedy path are rare.
-            model = GPT2LMHeadModel(
-                GPT2Config(vocab_size=257, bos_token_id=256, eos_token_id=256, pad_token_id=256, initializer_range=0.15, **configuration)
-            ).eval()
+            model = (random_gpt2 if number < 8 else random_llama)(pick).eval()
+            configuration = model.config.to_diff_dict()
             model.save_pretrained(original)
 
             with torch.no_grad():
@@ -96,7 +127,7 @@ def main(binary):
                         sys.exit(f"{configuration}\n{prompt!r}: log-probabilities differ by {difference}")
 
                 yuyan(binary, "convert", "--from", original, "--to", copy, "--json")
-                again, info = GPT2LMHeadModel.from_pretrained(copy, output_loading_info=True)
+                again, info = type(model).from_pretrained(copy, output_loading_info=True)
                 problems = {key: list(value) for key, value in info.items() if value}
                 if problems:
                     sys.exit(f"{configuration}\ntransformers does not take what yuyan wrote: {problems}")
@@ -107,7 +138,7 @@ def main(binary):
                     sys.exit(f"{configuration}\nthe logits of the converted model differ by {difference}")
                 if again.generate(ids, max_new_tokens=10, do_sample=False).tolist() != model.generate(ids, max_new_tokens=10, do_sample=False).tolist():
                     sys.exit(f"{configuration}\nthe converted model's greedy tokens differ")
-    print(f"gpt2: 8 random models, greedy tokens equal, largest difference of a log-probability or logit {worst:.2g}")
+    print(f"language models: 16 random ones, greedy tokens equal, largest difference of a log-probability or logit {worst:.2g}")
 
 
 if __name__ == "__main__":
