@@ -30,7 +30,7 @@ extension Recipe {
         let first = try index(of: start)
         try checkBefore(first, console)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        try Data(resolved.yaml.utf8).write(to: folder.appendingPathComponent("recipe.yaml"), options: .atomic)
+        try writeWhole(resolved.yaml, to: folder.appendingPathComponent("recipe.yaml"))
         var reports: [StageReport] = []
         for (number, stage) in stages.enumerated().dropFirst(first ?? 0) {
             let title = "[\(number + 1)/\(stages.count)] \(stage.name)"

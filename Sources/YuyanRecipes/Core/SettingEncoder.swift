@@ -25,6 +25,8 @@ struct SettingEncoder: Encoder {
         if value is any ScalarSetting { return Setting(.scalar("\(value)", quoted: (value as? String).map(looksLikeAnotherType) ?? false)) }
         let encoder = SettingEncoder(keepsKeys: value is any TextKeyed)
         try value.encode(to: encoder)
+        // A dictionary has another order in each process; what is written, and hashed, has one.
+        if encoder.keepsKeys, case .map(let entries) = encoder.box.value { return Setting(.map(entries.sorted { $0.key < $1.key })) }
         return Setting(encoder.box.value)
     }
 

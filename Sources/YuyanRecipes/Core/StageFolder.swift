@@ -50,11 +50,11 @@ struct StageFolder: Sendable {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         let before = stage.isResuming ? marker?.seconds ?? 0 : 0
         try write(Marker(task: task.type.task, state: .started, fingerprint: fingerprint, seconds: before))
-        try Data(task.resolved.yaml.utf8).write(to: url.appendingPathComponent("config.yaml"), options: .atomic)
+        try writeWhole(task.resolved.yaml, to: url.appendingPathComponent("config.yaml"))
         do {
             let result = try await task.run(stage)
             let json = result.json.map { $0 + "\n" }.joined()
-            try Data(json.utf8).write(to: url.appendingPathComponent("result.json"), options: .atomic)
+            try writeWhole(json, to: url.appendingPathComponent("result.json"))
             try write(
                 Marker(task: task.type.task, state: .finished, fingerprint: fingerprint, seconds: before + start.duration(to: clock.now).seconds))
             return result
@@ -78,6 +78,18 @@ struct StageFolder: Sendable {
     }
 
     private func write(_ marker: Marker) throws {
-        try Data((TaskResult.json(marker) + "\n").utf8).write(to: markerFile, options: .atomic)
+        try writeWhole(TaskResult.json(marker) + "\n", to: markerFile)
+    }
+}
+
+/// Writes a file whole or not at all. What a killed run had begun to write is written over the next time: its name is always the same.
+func writeWhole(_ text: String, to file: URL) throws {
+    let begun = file.appendingPathExtension("tmp")
+    do {
+        try Data(text.utf8).write(to: begun)
+        guard rename(begun.path, file.path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    } catch {
+        unlink(begun.path)
+        throw error
     }
 }
