@@ -128,6 +128,7 @@ struct DataInspect: AsyncParsableCommand {
     @Flag(help: "Print JSON.") var json = false
 
     func run() async throws {
+        try files.forEach(mustExist)
         let inspection = try inspect(files, samples: samples)
         StandardOutput.line(json ? TaskResult.json(inspection) : inspection.description)
     }
@@ -142,6 +143,7 @@ struct DataWhy: AsyncParsableCommand {
     @Flag(help: "Print JSON.") var json = false
 
     func run() async throws {
+        try mustExist(folder)
         let story = try why(id, in: URL(fileURLWithPath: folder))
         guard !story.chapters.isEmpty else { throw RequestError(story.description) }
         StandardOutput.line(json ? TaskResult.json(story) : story.description)
@@ -155,9 +157,14 @@ struct DataReport: AsyncParsableCommand {
     @Argument(help: "The folder of the run.") var folder: String
 
     func run() async throws {
+        try mustExist(folder)
         let run = URL(fileURLWithPath: folder)
         let file = run.appending(path: "report.html")
         try Data(report(run).utf8).write(to: file, options: .atomic)
         StandardOutput.line(file.relativePath)
     }
+}
+
+private func mustExist(_ path: String) throws {
+    guard InputPath(path).exists else { throw RequestError("there is no file or folder \"\(path)\"") }
 }

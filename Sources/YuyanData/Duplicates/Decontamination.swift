@@ -15,7 +15,8 @@ public struct DecontaminationConfiguration: Codable, Sendable, Hashable {
     /// A document is dropped that has half of a test record in it.
     public init() {}
 
-    func check() throws {
+    /// Throws a `DataError` where a value is out of its range.
+    public func check() throws {
         if !(2...64).contains(ngram) { throw DataError("ngram is \(ngram); it should be from 2 to 64 characters") }
         if !(overlap > 0 && overlap <= 1) { throw DataError("overlap is \(overlap); it should be above 0 and at most 1") }
         if minimumMatches < 1 { throw DataError("minimum_matches is \(minimumMatches); it should be at least 1") }
@@ -53,7 +54,8 @@ public func decontaminate(
     }
     if grams.tooShort > 0 {
         report.problems.append("\(grams.tooShort) test records have no field of \(configuration.ngram) characters and could not be looked for")
-        try Data(PartStore.json(report)).write(to: folder.appendingPathComponent("report.json"), options: .atomic)
+        report.problemCount += 1
+        try writeStageReport(report, to: folder)
     }
     return report
 }

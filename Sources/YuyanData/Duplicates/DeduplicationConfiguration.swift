@@ -38,7 +38,8 @@ public struct DeduplicationConfiguration: Codable, Sendable, Hashable {
     /// Near duplicates from a similarity of 0.8; the longest stays.
     public init() {}
 
-    func check() throws {
+    /// Throws a `DataError` where a value is out of its range or two contradict each other.
+    public func check() throws {
         func refuse(_ key: String, _ value: Any, _ right: String) throws -> Never { throw DataError("\(key) is \(value); it should be \(right)") }
         if !(1...64).contains(shingle) { try refuse("shingle", shingle, "from 1 to 64 characters") }
         if !(threshold > 0 && threshold <= 1) { try refuse("threshold", threshold, "above 0 and at most 1") }

@@ -70,7 +70,7 @@ struct DuplicateExamples {
         for cluster in largest {
             lines += try encoder.encode(DuplicateCluster(size: cluster.size, members: try cluster.members.map(member))) + Data("\n".utf8)
         }
-        try lines.write(to: folder.appendingPathComponent("duplicates.jsonl"), options: .atomic)
+        try PartFile.write([[UInt8](lines)], to: folder.appendingPathComponent("duplicates.jsonl"))
     }
 }
 

@@ -18,7 +18,8 @@ public struct NGramConfiguration: Codable, Sendable {
 
     func minimumCount(_ order: Int) -> Int { order <= minimumCounts.count ? minimumCounts[order - 1] : minimumCounts.last ?? 1 }
 
-    func validate() throws {
+    /// Throws a `DataError` where a value is out of its range.
+    public func check() throws {
         guard (1...NGramRecord.maximumOrder).contains(order) else {
             throw DataError("order should be between 1 and \(NGramRecord.maximumOrder), not \(order)")
         }

@@ -8,7 +8,9 @@ extension NGramModel {
 
     /// Trains a model on the texts of all records that `paths` (files, folders, patterns) name. The files are read twice.
     public static func train(paths: [String], _ configuration: NGramConfiguration = .init()) throws -> NGramModel {
-        try NGramTrainer(configuration).train { body in
+        if paths.contains("-") { throw DataError("the text is read twice, and standard input can be read but once: save it to a file") }
+        let paths = try documentPaths(paths)
+        return try NGramTrainer(configuration).train { body in
             var reader = try RecordReader(paths)
             while let record = try reader.next() { try body(record.text) }
         }
@@ -29,7 +31,7 @@ private struct NGramTrainer {
     private let folder: NGramRunFolder
 
     init(_ configuration: NGramConfiguration) throws {
-        try configuration.validate()
+        try configuration.check()
         self.configuration = configuration
         order = configuration.order
         folder = try NGramRunFolder()

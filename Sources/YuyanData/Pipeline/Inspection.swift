@@ -13,8 +13,10 @@ public struct Inspection: Codable, Sendable {
         public var amount = Amount()
         /// Records with nothing in them to learn.
         public var emptyRecords = 0
-        /// The record at which reading ended, and why; nil where all was read.
+        /// The first thing that could not be read, and where; nil where all was read.
         public var problem: String?
+        /// How much could not be read.
+        public var problemCount = 0
     }
 
     /// A record that shows what the others are like.
@@ -49,8 +51,8 @@ public struct Inspection: Codable, Sendable {
     public var samples: [Sample] = []
 }
 
-/// Reads all that `paths` name (folders of finished stages: their documents) and says what it is. Memory is bounded; a file that is broken is read up to the
-/// place, and said to be.
+/// Reads all that `paths` name (folders of finished stages: their documents) and says what it is. Memory is bounded; what is
+/// broken in a file is passed over, and said to be.
 ///
 /// - Parameter samples: how many records are shown.
 /// - Throws: `DataError` where a path names nothing readable.
@@ -61,8 +63,10 @@ public func inspect(_ paths: [String], samples: Int = 5, progress: (Amount) -> V
     for path in files {
         var file = Inspection.File(path: path, bytes: fileSize(path))
         do {
-            let parts = PartReader(try RecordReader([path]), partBytes: 8 << 20)
-            defer { file.emptyRecords = parts.emptyRecords }
+            var reading = ReadingConfiguration()
+            reading.broken = .skip
+            let parts = PartReader(try RecordReader([path], options: reading), partBytes: 8 << 20)
+            defer { (file.emptyRecords, file.problem, file.problemCount) = (parts.emptyRecords, parts.problems.first, parts.problemCount) }
             while let part = try parts.next() {
                 let first = tally.amount.records
                 let pieces = stride(from: 0, to: part.records.count, by: 256).map { $0..<min($0 + 256, part.records.count) }
@@ -73,7 +77,7 @@ public func inspect(_ paths: [String], samples: Int = 5, progress: (Amount) -> V
                 progress(tally.amount)
             }
         } catch let error as DataError {
-            file.problem = error.description
+            (file.problem, file.problemCount) = (error.description, 1)
         }
         inspection.files.append(file)
     }

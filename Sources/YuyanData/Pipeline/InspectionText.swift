@@ -32,7 +32,9 @@ extension Inspection: CustomStringConvertible {
             lines.append("  \(sample.id) · \(sample.kind) · \(grouped(sample.characters)) characters")
             lines.append("    \(sample.opening)")
         }
-        let problems = files.compactMap(\.problem)
+        let problems = files.compactMap { file in
+            file.problem.map { file.problemCount > 1 ? "\($0) (and \(grouped(file.problemCount - 1)) more in this file)" : $0 }
+        }
         if !problems.isEmpty { lines += ["", "Problems"] + problems.prefix(20).map { "  \($0)" } }
         if problems.count > 20 { lines.append("  and \(problems.count - 20) more") }
         return lines.joined(separator: "\n")

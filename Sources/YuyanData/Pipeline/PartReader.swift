@@ -41,11 +41,16 @@ final class PartReader: @unchecked Sendable {
         return part
     }
 
-    /// What the reader passed over. After the last part.
-    /// What was passed over.
+    /// What could not be read and was passed over, as far as reading has come.
     var problems: [String] {
         reading.wait()
         return reader.problems
+    }
+
+    /// How much that was.
+    var problemCount: Int {
+        reading.wait()
+        return reader.problemCount
     }
 
     var emptyRecords: Int {

@@ -85,7 +85,9 @@ struct PartStore: Sendable {
             let marker = Marker(fingerprint: fingerprint ?? "", first: first, input: input, files: sizes, report: report)
             try PartFile.write([try Self.json(Sealed(marker))], to: file(part, "parts", "json"))
         } catch let error as DataError {
-            throw DataError("\(error); \(part) finished parts are kept, and the same command goes on from there")
+            guard part > 0 else { throw error }
+            let finished = part == 1 ? "1 part is finished and stays" : "\(part) parts are finished and stay"
+            throw DataError("\(error); \(finished), and a resumed run goes on from there")
         }
     }
 

@@ -95,6 +95,7 @@ struct PartRun {
         }
         report.emptyRecords = reader.emptyRecords
         report.problems += reader.problems
+        report.problemCount += reader.problemCount
         try store.finish(parts: parts, report: report)
         return report
     }

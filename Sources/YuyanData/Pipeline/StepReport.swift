@@ -41,6 +41,8 @@ public struct StepReport: Codable, Sendable, Hashable {
     public var emptyRecords = 0
     /// Lines and files that could not be read and were passed over, as sentences that name the place.
     public var problems: [String] = []
+    /// How many there were; of very many, `problems` has the first.
+    public var problemCount = 0
     /// Computing time on the clock, sittings before an interruption included.
     public var seconds = 0.0
 
@@ -68,13 +70,14 @@ public struct StepReport: Codable, Sendable, Hashable {
         sum.changes.merge(other.changes, uniquingKeysWith: +)
         sum.emptyRecords += other.emptyRecords
         sum.problems += other.problems
+        sum.problemCount += other.problemCount
         sum.seconds += other.seconds
     }
 }
 
 extension StepReport {
     private enum CodingKeys: String, CodingKey {
-        case step, input, kept, dropped, added, changes, thresholds, emptyRecords, problems, seconds
+        case step, input, kept, dropped, added, changes, thresholds, emptyRecords, problems, problemCount, seconds
     }
 
     /// Reads a report; what a step has nothing to say of may be left out.
@@ -89,6 +92,7 @@ extension StepReport {
         thresholds = try values.decodeIfPresent([String: Threshold].self, forKey: .thresholds) ?? [:]
         emptyRecords = try values.decodeIfPresent(Int.self, forKey: .emptyRecords) ?? 0
         problems = try values.decodeIfPresent([String].self, forKey: .problems) ?? []
+        problemCount = try values.decodeIfPresent(Int.self, forKey: .problemCount) ?? problems.count
         seconds = try values.decodeIfPresent(Double.self, forKey: .seconds) ?? 0
     }
 }

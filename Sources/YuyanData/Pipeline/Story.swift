@@ -67,7 +67,7 @@ public func why(_ id: String, in run: URL) throws -> Story {
     let folder = try RunFolder(run)
     let search = Search(id)
     let found = try folder.stages.map { try search.run($0) }
-    if !found.contains(where: { !$0.hits.isEmpty }) {
+    if !found.contains(where: { !$0.hits.isEmpty || !$0.pieces.isEmpty }) {
         let candidates = Set(found.flatMap(\.candidates)).sorted()
         if candidates.count == 1, candidates[0] != id { return try why(candidates[0], in: run) }
         return Story(id: id, candidates: Array(candidates.prefix(20)))
@@ -91,7 +91,7 @@ public func why(_ id: String, in run: URL) throws -> Story {
             }
             story.chapters.append(chapter)
         }
-        if result.hits.isEmpty, !result.pieces.isEmpty, !story.chapters.isEmpty {
+        if result.hits.isEmpty, !result.pieces.isEmpty {
             story.chapters.append(Story.Chapter(stage: stage.name, event: .split, pieces: result.pieces.sorted()))
         }
     }

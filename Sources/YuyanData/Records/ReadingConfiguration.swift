@@ -11,6 +11,12 @@ public struct ReadingConfiguration: Codable, Sendable, Hashable {
 
     /// Guesses layout and encoding, and stops at what is broken.
     public init() {}
+
+    /// Throws a `DataError` where there is no such adapter, or no record could be read.
+    public func check() throws {
+        _ = try adapter.map(Adapter.named)
+        guard maximumRecordBytes > 0 else { throw DataError("maximum_record_bytes is \(maximumRecordBytes); it should be at least 1") }
+    }
 }
 
 /// What happens where the input is broken: a line that is no JSON, a truncated archive, bytes that are no text.

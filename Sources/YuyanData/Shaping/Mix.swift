@@ -53,6 +53,20 @@ public struct MixReport: Codable, Sendable, Hashable {
     }
 }
 
+extension MixReport: CustomStringConvertible {
+    /// Lines for a person: the whole, then each source.
+    public var description: String {
+        let whole = "mixed: \(grouped(step.kept.records)) records, \(grouped(step.kept.characters)) characters; by \(unit):"
+        let lines = sources.map { source in
+            let epochs = (source.epochs * 100).rounded() / 100
+            return "\(source.name): \(shortNumber((source.share * 1000).rounded() / 10)) %, \(grouped(source.output.records)) of "
+                + "\(grouped(source.input.records)) records, \(shortNumber(epochs)) epochs"
+        }
+        let rest = step.emptyRecords > 0 ? ["empty: \(grouped(step.emptyRecords)) more records hold nothing and were passed over"] : []
+        return ([whole] + lines + rest).joined(separator: "\n")
+    }
+}
+
 /// Mixes sources into one stream in `folder` (`documents/`, `dropped/` with what was never drawn, `report.json`).
 ///
 /// Every stretch of the stream holds the sources in their shares, within one record (of the largest size) at each point: the order is that of
@@ -85,13 +99,13 @@ public func mix(
             for (record, tokens) in encoded {
                 try spool.append(record, tokens: tokens)
                 report.sources[index].input.add(characters: record.characters)
+                report.step.input.add(characters: record.characters)
                 report.sources[index].inputTokens? += tokens
             }
             progress(report)
         }
         try spool.finish()
         report.step.emptyRecords += batches.emptyRecords
-        report.step.input += report.sources[index].input
         spools.append(spool)
     }
     let streams = spools.enumerated().map { index, spool in

@@ -64,6 +64,9 @@ public struct MixConfiguration: Codable, Sendable, Hashable {
     /// Nothing yet.
     public init() {}
 
+    /// Throws a `DataError` where the settings are incomplete or contradict each other.
+    public func check() throws { _ = try rule() }
+
     enum Rule {
         case targets, weights
         case temperature(Double)

@@ -28,6 +28,13 @@ public struct OrderConfiguration: Codable, Sendable, Hashable {
 
     /// Shuffled.
     public init() {}
+
+    /// Throws a `DataError` where the values contradict each other.
+    public func check() throws {
+        guard let stages else { return }
+        guard stages > 0 else { throw DataError("the order has \(stages) stages, and should have at least 1") }
+        guard by != .shuffled else { throw DataError("stages need something to rank records by: length, perplexity or score") }
+    }
 }
 
 /// Puts the records of `paths` in order, in `folder` (`documents/`, `report.json`).
@@ -44,10 +51,7 @@ public func order(
     _ paths: [String], _ configuration: OrderConfiguration, score: (@Sendable (Record) throws -> Double)? = nil, to folder: URL,
     progress: (StepReport) -> Void = { _ in }
 ) throws -> StepReport {
-    if let stages = configuration.stages {
-        guard stages > 0 else { throw DataError("the order has \(stages) stages, and should have at least 1") }
-        guard configuration.by != .shuffled else { throw DataError("stages need something to rank records by: length, perplexity or score") }
-    }
+    try configuration.check()
     let start = ContinuousClock.now
     let output = try StageOutput(folder)
     var report = StepReport(step: "order")
@@ -101,8 +105,8 @@ extension OrderConfiguration {
         if by == .length { return Double(record.characterCount) }
         let name = key ?? by.rawValue
         guard let text = record.metadata[name] else {
-            throw DataError(
-                "\(record.source): \(record.id) has no \"\(name)\" in its metadata (\(record.metadata.keys.sorted().quotedList)) to order it by")
+            let known = record.metadata.isEmpty ? "which is empty" : "only \(record.metadata.keys.sorted().quotedList)"
+            throw DataError("\(record.source): \(record.id) has no \"\(name)\" in its metadata to order it by, \(known)")
         }
         guard let value = Double(text) else { throw DataError("\(record.source): the \"\(name)\" of \(record.id) is \"\(text)\", not a number") }
         return value

@@ -12,6 +12,13 @@ public struct SplitConfiguration: Codable, Sendable, Hashable {
 
     /// One record in a hundred for validation, one for the test.
     public init() {}
+
+    /// Throws a `DataError` where a share is negative, or nothing is left to learn from.
+    public func check() throws {
+        guard validation >= 0, test >= 0, validation + test < 1 else {
+            throw DataError("the shares of validation (\(validation)) and test (\(test)) should be at least 0, and below 1 together")
+        }
+    }
 }
 
 /// Divides the records of `paths` into `folder/train`, `folder/validation` and `folder/test`, each a stage folder; a part with a share of 0 is not made.
@@ -25,10 +32,8 @@ public struct SplitConfiguration: Codable, Sendable, Hashable {
 public func split(
     _ paths: [String], _ configuration: SplitConfiguration, to folder: URL, progress: (StepReport) -> Void = { _ in }
 ) throws -> StepReport {
+    try configuration.check()
     let (validation, test) = (configuration.validation, configuration.test)
-    guard validation >= 0, test >= 0, validation + test < 1 else {
-        throw DataError("the shares of validation (\(validation)) and test (\(test)) should be at least 0, and below 1 together")
-    }
     let start = ContinuousClock.now
     var report = StepReport(step: "split")
     let work = try WorkFolder(folder.appendingPathComponent("splitting.tmp"))

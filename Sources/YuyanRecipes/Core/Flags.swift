@@ -76,10 +76,15 @@ struct Flags {
             let options = Schema(of: section).leaves(under: path).map { "--" + $0.path.joined(separator: ".").kebabCase }
             throw RequestError("\(flag) is a group of options: \(options.joined(separator: ", "))")
         } else if field.element != nil {
-            given.append(.text(try attached ?? Self.value(of: flag, from: &rest), from: origin), at: path)
+            // Of a list of sections each is written as in a recipe: --sources '{name: essays, paths: [texts], weight: 2}'.
+            func add(_ text: String) throws {
+                let isSection = field.element is any ConfigurationSection.Type && text.hasPrefix("{")
+                given.append(isSection ? try Setting.parse(text) { _ in origin } : .text(text, from: origin), at: path)
+            }
+            try add(attached ?? Self.value(of: flag, from: &rest))
             // Several values after one flag, but not where arguments without a flag could be meant.
             guard attached == nil, task.positional == nil || path == [task.positional] else { return }
-            while rest.first?.hasPrefix("-") == false { given.append(.text(rest.removeFirst(), from: origin), at: path) }
+            while rest.first?.hasPrefix("-") == false { try add(rest.removeFirst()) }
         } else {
             given.set(.text(try attached ?? Self.value(of: flag, from: &rest), from: origin), at: path)
         }

@@ -115,11 +115,15 @@ public struct InputPath: Codable, Sendable, Hashable, ExpressibleByStringLiteral
     /// The path for opening.
     public var url: URL { URL(fileURLWithPath: (path as NSString).expandingTildeInPath) }
 
+    /// The path for what reads records, where `-` is the standard input.
+    public var reading: String { path == "-" ? path : url.path }
+
     /// The path as it was written.
     public var description: String { path }
 
-    /// Whether something is there; for a glob, whether something matches.
-    var exists: Bool {
+    /// Whether something is there; for a glob, whether something matches. `-`, the standard input, is always there.
+    public var exists: Bool {
+        if path == "-" { return true }
         let expanded = (path as NSString).expandingTildeInPath
         if FileManager.default.fileExists(atPath: expanded) { return true }
         guard expanded.contains(where: { "*?[".contains($0) }) else { return false }

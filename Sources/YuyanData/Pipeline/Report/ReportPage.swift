@@ -272,7 +272,8 @@ struct ReportPage {
         let empty = summary.stages.reduce(0) { $0 + $1.report.emptyRecords }
         guard !sentences.isEmpty || empty > 0 else { return "" }
         let items = sentences.prefix(50).map { "<li><span>\(escaped($0.0))</span> \(escaped($0.1))</li>" }.joined(separator: "\n")
-        let rest = sentences.count > 50 ? "<p class=\"note\">另有 and \(grouped(sentences.count - 50)) more</p>" : ""
+        let more = summary.stages.reduce(0) { $0 + $1.report.problemCount } - min(sentences.count, 50)
+        let rest = more > 0 ? "<p class=\"note\">另有 and \(grouped(more)) more</p>" : ""
         let passed =
             empty > 0 ? "<p>\(grouped(empty)) 篇没有内容，读入时跳过。 <span>records had nothing in them and were passed over in reading.</span></p>" : ""
         return section("读入时的问题", "Problems in reading", passed + (items.isEmpty ? "" : "<ul class=\"problems\">\(items)</ul>") + rest)

@@ -108,8 +108,10 @@ public struct NGramTask: TaskConfiguration {
         return FileManager.default.fileExists(atPath: inside.path) ? inside : path.url
     }
 
+    public func validate() throws { try refusing { try settings.check() } }
+
     public func run(in stage: StageContext) async throws -> Summary {
-        let model = try NGramModel.train(paths: files.map(\.url.path), settings)
+        let model = try NGramModel.train(paths: files.map(\.reading), settings)
         let file = stage.output.appending(path: "ngram.bin")
         try model.save(to: file)
         return Summary(output: file.relativePath, order: model.order, characters: model.vocabularySize, ngrams: model.ngramCounts)

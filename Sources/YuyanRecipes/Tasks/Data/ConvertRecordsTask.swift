@@ -20,6 +20,8 @@ public struct ConvertRecordsTask: RecordTask {
 
     public init() {}
 
+    public func validate() throws { try refusing { try settings.check() } }
+
     public func process(_ paths: [String], to folder: URL, _ watch: Watch) throws -> StepReport {
         try processRecords(
             paths, step: "convert", to: folder, fingerprint: TaskResult.json(settings), reading: settings, isCancelled: watch.isCancelled,

@@ -26,6 +26,8 @@ public struct DedupTask: RecordTask {
 
     public init() {}
 
+    public func validate() throws { try refusing { try settings.check() } }
+
     public func process(_ paths: [String], to folder: URL, _ watch: Watch) throws -> StepReport {
         try deduplicate(paths, to: folder, configuration: settings, isCancelled: watch.isCancelled, progress: watch.progress)
     }
@@ -68,9 +70,11 @@ public struct DecontaminateTask: RecordTask {
 
     public init() {}
 
+    public func validate() throws { try refusing { try settings.configuration.check() } }
+
     public func process(_ paths: [String], to folder: URL, _ watch: Watch) throws -> StepReport {
         try decontaminate(
-            paths, against: settings.against.map(\.url.path), to: folder, configuration: settings.configuration, isCancelled: watch.isCancelled,
+            paths, against: settings.against.map(\.reading), to: folder, configuration: settings.configuration, isCancelled: watch.isCancelled,
             progress: watch.progress)
     }
 }

@@ -16,7 +16,7 @@ extension MixSource: ConfigurationSection {
 /// A mixture, and where its order comes from.
 public struct MixSettings: ConfigurationSection {
     public static let help = [
-        "sources": "what is mixed: name, paths, weight or target, maximum_epochs",
+        "sources": "what is mixed, each {name: …, paths: […], weight: … or target: …, maximum_epochs: …}",
         "unit": "what shares, targets and the total are measured in",
         "total": "how much the whole should be; by default as much as the limits on epochs allow",
         "temperature": "without weights and targets: above 1 brings small sources up",
@@ -57,6 +57,13 @@ public struct MixTask: TaskConfiguration {
     public init(from decoder: any Decoder) throws { settings = try MixSettings(from: decoder) }
     public func encode(to encoder: any Encoder) throws { try settings.encode(to: encoder) }
 
+    public func validate() throws {
+        try refusing { try settings.configuration.check() }
+        guard settings.unit != .tokens || settings.tokenizer != nil else {
+            throw InvalidValue("unit", "a mixture measured in tokens needs a tokenizer (tokenizer)")
+        }
+    }
+
     public func run(in stage: StageContext) async throws -> MixReport {
         try stage.watching { watch in
             try mix(
@@ -86,6 +93,8 @@ public struct OrderTask: RecordTask {
 
     public init() {}
 
+    public func validate() throws { try refusing { try settings.check() } }
+
     public func process(_ paths: [String], to folder: URL, _ watch: Watch) throws -> StepReport {
         try order(paths, settings, to: folder, progress: watch.progress)
     }
@@ -107,6 +116,8 @@ public struct SplitTask: RecordTask {
     public var settings = SplitConfiguration()
 
     public init() {}
+
+    public func validate() throws { try refusing { try settings.check() } }
 
     public func process(_ paths: [String], to folder: URL, _ watch: Watch) throws -> StepReport {
         try split(paths, settings, to: folder, progress: watch.progress)
@@ -150,6 +161,12 @@ public struct ShapeSettings: ConfigurationSection {
     public var seed = 0
 
     public init() {}
+
+    var configuration: ShapeConfiguration {
+        var configuration = ShapeConfiguration()
+        (configuration.title, configuration.windows, configuration.templates, configuration.seed) = (title, windows, templates, seed)
+        return configuration
+    }
 }
 
 /// Make training examples of records.
@@ -162,12 +179,17 @@ public struct ShapeTask: RecordTask {
 
     public init() {}
 
+    public func validate() throws {
+        // A tokenizer or a file of phrasings may still have to be made by an earlier stage.
+        guard settings.tokenizer == nil else { return }
+        var configuration = settings.configuration
+        configuration.templates = nil
+        try refusing { _ = try Shaper(configuration) }
+    }
+
     public func process(_ paths: [String], to folder: URL, _ watch: Watch) throws -> StepReport {
-        var configuration = ShapeConfiguration()
-        (configuration.title, configuration.windows) = (settings.title, settings.windows)
-        (configuration.templates, configuration.seed) = (settings.templates, settings.seed)
-        return try shape(
-            paths, configuration, tokenizer: settings.tokenizer.map { try Tokenizer(contentsOf: $0.url) }, to: folder,
+        try shape(
+            paths, settings.configuration, tokenizer: settings.tokenizer.map { try Tokenizer(contentsOf: $0.url) }, to: folder,
             isCancelled: watch.isCancelled, progress: watch.progress)
     }
 }
