@@ -78,7 +78,7 @@ let targets: [Target] = [
     tests("YuyanGeneration", ["YuyanGeneration", "YuyanTensor", "YuyanModels", "YuyanText"], fixtures: true),
     tests("YuyanEvaluation", ["YuyanEvaluation", "YuyanTensor", "YuyanModels", "YuyanText", "YuyanData", "YuyanGeneration"]),
     tests("YuyanRecipes", ["YuyanRecipes"]),
-    tests("yuyan", ["yuyan"]),
+    tests("yuyan", ["yuyan", "YuyanData", "YuyanText"]),
 ]
 
 let package = Package(

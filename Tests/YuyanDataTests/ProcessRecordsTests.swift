@@ -325,7 +325,7 @@ func temporaryFiles(_ folder: URL) -> [String] {
         let stage = disk.appendingPathComponent("stage")
         let keep: @Sendable (Record, Int) -> [RecordOutcome] = { record, _ in [.kept(record)] }
         let sentence = errorSentence { try run(input, to: stage, partBytes: 100_000).run(transform: keep) }
-        #expect(sentence.contains("No space left on device") && sentence.contains("finished parts are kept"))
+        #expect(sentence.contains("No space left on device") && sentence.contains("finished and stay"))
         #expect(temporaryFiles(disk).isEmpty)
         let parts = try FileManager.default.contentsOfDirectory(atPath: stage.appendingPathComponent("parts").path).count
         #expect(parts > 0)

@@ -2,22 +2,6 @@ import Foundation
 import Testing
 
 @Suite struct CrashTests {
-    /// Starts a training process, kills it with SIGKILL once `moment` holds, and tells whether it was still running then.
-    private func startAndKill(_ arguments: [String], in folder: URL, when moment: () -> Bool) throws -> Bool {
-        let process = Process()
-        process.executableURL = Program.binary
-        process.arguments = arguments
-        process.currentDirectoryURL = folder
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        while process.isRunning, !moment() { usleep(500) }
-        let wasRunning = process.isRunning
-        if wasRunning { kill(process.processIdentifier, SIGKILL) }
-        process.waitUntilExit()
-        return wasRunning
-    }
-
     /// Killed before the first checkpoint, between two, and in the middle of writing one: the remaining losses are those of an uninterrupted run.
     @Test func `a killed run resumes with the same losses`() throws {
         let tiny = try TinyModel()
@@ -35,7 +19,7 @@ import Testing
         var killed = 0
         for (index, moment) in moments.enumerated() {
             let resume = index > 0 ? ["--resume"] : []
-            if try startAndKill(tiny.pretrain("killed") + resume, in: tiny.url, when: moment) { killed += 1 }
+            if try Program.run(tiny.pretrain("killed") + resume, in: tiny.url, killedWhen: moment) { killed += 1 }
         }
         #expect(killed >= 2, "the run must have been killed while it ran")
         let result = try Program.run(tiny.pretrain("killed") + ["--resume"], in: tiny.url)
@@ -62,7 +46,7 @@ import Testing
         try tiny.run(finetune("whole", 4))
         let expected = try tiny.losses("whole")
         let metrics = tiny.url.appending(path: "killed/metrics.jsonl")
-        _ = try startAndKill(finetune("killed", 4), in: tiny.url) {
+        _ = try Program.run(finetune("killed", 4), in: tiny.url) {
             ((try? String(contentsOf: metrics, encoding: .utf8))?.split(separator: "\n").count ?? 0) >= 3
         }
         try tiny.run(finetune("killed", 4) + ["--resume"])
@@ -107,8 +91,8 @@ import Testing
         let tiny = try TinyModel()
         let small = tiny.url.appending(path: "small")
         try FileManager.default.createDirectory(at: small, withIntermediateDirectories: true)
-        try #require(try shell("/bin/mount", ["-t", "tmpfs", "-o", "size=1200k", "tmpfs", small.path]) == 0)
-        defer { _ = try? shell("/bin/umount", [small.path]) }
+        try #require(try Program.shell("/bin/mount", ["-t", "tmpfs", "-o", "size=1200k", "tmpfs", small.path]) == 0)
+        defer { _ = try? Program.shell("/bin/umount", [small.path]) }
         let result = try Program.run(tiny.pretrain("small/run", steps: 40, ["--keep-checkpoints", "40"]), in: tiny.url)
         #expect(result.status == 1)
         let sentence = result.error.split(separator: "\n").last.map(String.init) ?? ""
@@ -118,11 +102,5 @@ import Testing
         let last = "small/run/checkpoints/\(steps.last ?? "")"
         let answer = try Program.run(["generate", "--model", last, "--prompt", "雨燕", "--max-tokens", "4", "--greedy"], in: tiny.url)
         #expect(answer.status == 0, "\(answer.error)")
-    }
-
-    private func shell(_ path: String, _ arguments: [String]) throws -> Int32 {
-        let process = try Process.run(URL(fileURLWithPath: path), arguments: arguments)
-        process.waitUntilExit()
-        return process.terminationStatus
     }
 }

@@ -37,6 +37,30 @@ struct Program {
         let texts = try files.dropFirst().map { String(decoding: try Data(contentsOf: $0), as: UTF8.self) }
         return Result(status: process.terminationStatus, output: texts[0], error: texts[1])
     }
+
+    /// Runs `yuyan` and ends it by a signal once `moment` holds; tells whether it was still running then.
+    static func run(_ arguments: [String], in folder: URL, killedWhen moment: () -> Bool) throws -> Bool {
+        let process = Process()
+        process.executableURL = binary
+        process.arguments = arguments
+        process.currentDirectoryURL = folder
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        while process.isRunning, !moment() { usleep(500) }
+        let wasRunning = process.isRunning
+        if wasRunning { kill(process.processIdentifier, SIGKILL) }
+        process.waitUntilExit()
+        return wasRunning
+    }
+
+    /// Runs another program; gives its exit status.
+    @discardableResult
+    static func shell(_ path: String, _ arguments: [String]) throws -> Int32 {
+        let process = try Process.run(URL(fileURLWithPath: path), arguments: arguments)
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
 }
 
 /// A folder for one test, removed at its end.
