@@ -39,9 +39,9 @@ struct Closure : torch::CustomClassHolder {
     Closure(void *context, yy_forward forward, void (*release)(void *)) : context(context), forward(forward), release(release) {}
     ~Closure() override { release(context); }
 
-    at::Tensor operator()(const at::Tensor &x) const {
+    at::Tensor operator()(at::TensorList inputs) const {
         yy_tensor out = nullptr;
-        auto status = forward(context, reinterpret_cast<const yy_tensor &>(x), &out);
+        auto status = forward(context, reinterpret_cast<const yy_tensor *>(inputs.data()), &out);
         if (status == YY_OUT_OF_MEMORY) throw c10::OutOfMemoryError({__func__, __FILE__, __LINE__}, lastError());
         TORCH_CHECK(status == YY_OK, lastError());
         return at::Tensor(
@@ -50,31 +50,37 @@ struct Closure : torch::CustomClassHolder {
 };
 
 struct Recompute : torch::autograd::Function<Recompute> {
-    static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, c10::intrusive_ptr<Closure> closure) {
-        context->save_for_backward({x});
+    static at::Tensor forward(torch::autograd::AutogradContext *context, at::TensorList inputs, c10::intrusive_ptr<Closure> closure) {
+        context->save_for_backward(inputs.vec());
         context->saved_data["closure"] = c10::IValue::make_capsule(closure);
         at::NoGradGuard unrecorded;
-        return (*closure)(x);
+        return (*closure)(inputs);
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context, torch::autograd::variable_list gradients) {
         auto closure = c10::static_intrusive_pointer_cast<Closure>(context->saved_data["closure"].toCapsule());
-        auto x = context->get_saved_variables()[0].detach().set_requires_grad(true);
+        auto inputs = context->get_saved_variables();
+        for (auto &input : inputs) input = input.detach().set_requires_grad(input.requires_grad());
         at::AutoGradMode recorded(true);
-        auto y = (*closure)(x);
+        auto y = (*closure)(inputs);
         torch::autograd::backward({y}, {gradients[0]});
-        return {x.grad(), at::Tensor()};
+        torch::autograd::variable_list results;
+        for (auto &input : inputs) results.push_back(input.grad());
+        results.push_back(at::Tensor());
+        return results;
     }
 };
 
 }  // namespace
 
-yy_status yy_recompute(yy_tensor x, void *context, yy_forward forward, void (*release)(void *), yy_tensor *out) {
+yy_status yy_recompute(
+    const yy_tensor *inputs, int count, void *context, yy_forward forward, void (*release)(void *), yy_tensor *out) {
     return guarded(out, [&] {
         auto closure = c10::make_intrusive<Closure>(context, forward, release);
-        auto input = tensor(x);
-        // What is inside may need gradients when x does not, and libtorch records a Function for its inputs' sake only.
-        if (at::GradMode::is_enabled() && !input.requires_grad()) input = input.detach().set_requires_grad(true);
-        return Recompute::apply(input, closure);
+        torch::autograd::variable_list taken;
+        for (int i = 0; i < count; i++) taken.push_back(tensor(inputs[i]));
+        // What is inside may need gradients when the inputs do not, and libtorch records a Function for its inputs' sake only.
+        if (at::GradMode::is_enabled() && !taken[0].requires_grad()) taken[0] = taken[0].detach().set_requires_grad(true);
+        return Recompute::apply(at::TensorList(taken), closure);
     });
 }

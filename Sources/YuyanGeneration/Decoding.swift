@@ -22,6 +22,9 @@ import YuyanText
     private let promptTokens: Int
     private var cache: KVCache
     private var rows: [Row]
+    /// What an encoder-decoder reads, until it has.
+    private var sources: [[Int32]] = []
+    private var source: (any EncodedSource)?
 
     /// Every prompt is continued `configuration.samples` times; sample s of prompt p is number p·samples + s. `numbers` are the prompts' numbers
     /// for the random streams.
@@ -41,7 +44,11 @@ import YuyanText
         cache = KVCache(for: model, batch: prompts.count, capacity: room)
         let seed = configuration.seed ?? .random(in: 0...UInt64.max)
         rows = []
+        // An encoder-decoder reads the prompt as a whole, and writes a text of its own.
+        let start = (model as? any EncoderDecoder)?.decoderStart
+        if start != nil { sources = prompts }
         for (number, prompt) in prompts.enumerated() {
+            let prompt = start.map { [$0] } ?? prompt
             for sample in 0..<configuration.samples {
                 let random = RandomStream(seed: seed, prompt: numbers?[number] ?? number, sample: sample)
                 var row = Row(
@@ -85,7 +92,13 @@ import YuyanText
         }
         if unfinished.count < rows.count || shared > 1 {
             rows = unfinished.map { rows[$0] }
-            if !rows.isEmpty { try withInference { try cache.select(unfinished.map { $0 / shared }) } }
+            if !rows.isEmpty {
+                let kept = unfinished.map { $0 / shared }
+                try withInference {
+                    try cache.select(kept)
+                    source = try source?.selecting(kept)
+                }
+            }
         }
         return events
     }
@@ -94,6 +107,10 @@ import YuyanText
 
     /// float32 logits [rows, vocabulary] on the host: of the whole prompts at first, then of the newest tokens.
     private func nextLogits() throws -> Tensor {
+        if let reader = model as? any EncoderDecoder, source == nil {
+            let ids = try Tensor(sources.flatMap { $0.map(Int64.init) }, shape: [sources.count, sources[0].count], device: model.device)
+            source = try reader.encode(ids, lengths: nil, ForwardContext())
+        }
         if cache.length == 0 {
             return try logits(of: stride(from: 0, to: rows.count, by: configuration.samples).map { rows[$0].tokens[...] })
         }
@@ -107,7 +124,7 @@ import YuyanText
     private func logits(of tokens: [ArraySlice<Int32>]) throws -> Tensor {
         let time = tokens[0].count
         let ids = try Tensor(tokens.flatMap { $0.map(Int64.init) }, shape: [tokens.count, time], device: model.device)
-        let hidden = try model(ids, ForwardContext(cache: cache))
+        let hidden = try model(ids, ForwardContext(cache: cache, source: source))
         let last = try model.logits(hidden.select(1, time - 1)).to(.float32, device: .cpu)
         return try last.size(1) > vocabulary ? last.narrow(1, start: 0, length: vocabulary).contiguous() : last
     }

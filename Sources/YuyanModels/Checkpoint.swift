@@ -47,8 +47,14 @@ private func loadBase(
         let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
         try adapt(source, "")
         return try LLaMA(configuration, source)
+    case "t5", "mt5":
+        var configuration = try file.decode(T5Configuration.self)
+        if let dropout { configuration.dropout = dropout }
+        let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
+        try adapt(source, "")
+        return try T5(configuration, source)
     case let other:
-        let known = ["gpt2"] + LLaMAConfiguration.Member.allCases.map(\.rawValue)
+        let known = ["gpt2"] + LLaMAConfiguration.Member.allCases.map(\.rawValue) + ["t5", "mt5"]
         throw WeightsError(
             "\(file.url.path): model_type \(other.map { "\"\($0)\"" } ?? "(missing)") is not supported; \(known.joined(separator: ", ")) are")
     }

@@ -45,23 +45,24 @@ public func withInference<Result>(_ body: () throws -> Result) rethrows -> Resul
     return try body()
 }
 
-/// Computes `body(x)` without keeping what is inside, and computes it again when the gradient is wanted: memory for time (Chen et al. 2016). `body`
-/// must give the same value both times.
-public func recomputing(_ x: Tensor, _ body: @escaping (Tensor) throws -> Tensor) throws -> Tensor {
+/// Computes `body(inputs)` without keeping what is inside, and computes it again when the gradient is wanted: memory for time (Chen et al. 2016). `body`
+/// must give the same value both times, and take every recorded tensor from its inputs: what it captures may only be parameters.
+public func recomputing(_ inputs: [Tensor], _ body: @escaping ([Tensor]) throws -> Tensor) throws -> Tensor {
     final class Context {
-        let body: (Tensor) throws -> Tensor
-        init(_ body: @escaping (Tensor) throws -> Tensor) { self.body = body }
+        let count: Int
+        let body: ([Tensor]) throws -> Tensor
+        init(_ count: Int, _ body: @escaping ([Tensor]) throws -> Tensor) { (self.count, self.body) = (count, body) }
     }
-    let context = Context(body)
+    let context = Context(inputs.count, body)
     do {
-        return try Tensor.make("recomputing", x) { out in
+        return try Tensor.make("recomputing", inputs.first, inputs.last) { out in
             yy_recompute(
-                x.handle, Unmanaged.passRetained(context).toOpaque(),
-                { raw, handle, out in
+                inputs.map(\.handle), Int32(inputs.count), Unmanaged.passRetained(context).toOpaque(),
+                { raw, handles, out in
                     let context = Unmanaged<Context>.fromOpaque(raw!).takeUnretainedValue()
                     do {
-                        let result = try context.body(Tensor(borrowing: handle!))
-                        out!.pointee = try result.retained()
+                        let inputs = try UnsafeBufferPointer(start: handles, count: context.count).map { try Tensor(borrowing: $0!) }
+                        out!.pointee = try context.body(inputs).retained()
                         return YY_OK
                     } catch {
                         failure = error
@@ -73,6 +74,11 @@ public func recomputing(_ x: Tensor, _ body: @escaping (Tensor) throws -> Tensor
     } catch {
         throw takeFailure() ?? error
     }
+}
+
+/// `recomputing` of one input.
+public func recomputing(_ x: Tensor, _ body: @escaping (Tensor) throws -> Tensor) throws -> Tensor {
+    try recomputing([x]) { try body($0[0]) }
 }
 
 /// The error that a recomputed block threw, on its way through C++. Unsafe: only the engine's thread gets here.

@@ -120,7 +120,7 @@ import YuyanTensor
         (#"{"model_type": "llama", "num_attention_heads": 6, "num_key_value_heads": 4}"#, "num_attention_heads must be a multiple"),
         (#"{"model_type": "llama", "rope_scaling": {"type": "su"}}"#, #"rope_type "su" is not supported; default, linear"#),
         (#"{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8}}"#, "needs low_freq_factor"),
-        (#"{"model_type": "gemma"}"#, #"model_type "gemma" is not supported; gpt2, llama, mistral, qwen2, qwen3 are"#),
+        (#"{"model_type": "gemma"}"#, #"model_type "gemma" is not supported; gpt2, llama, mistral, qwen2, qwen3, t5, mt5 are"#),
     ])
     @Engine func aConfigurationThatCannotBeIsRefused(json: String, sentence: String) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "yuyan-llama-\(UUID().uuidString)")

@@ -181,10 +181,11 @@ yy_status yy_backward(yy_tensor loss);
 yy_status yy_grad(yy_tensor tensor, yy_tensor *out);
 void yy_clear_grad(yy_tensor tensor);
 
-/// Runs `forward(context, x)` without recording and again, recorded, when the gradient is wanted (Chen et al. 2016,
+/// Runs `forward(context, inputs)` without recording and again, recorded, when the gradient is wanted (Chen et al. 2016,
 /// "Training deep nets with sublinear memory cost"). `release(context)` is called once.
-typedef yy_status (*yy_forward)(void *context, yy_tensor x, yy_tensor *out);
-yy_status yy_recompute(yy_tensor x, void *context, yy_forward forward, void (*release)(void *), yy_tensor *out);
+typedef yy_status (*yy_forward)(void *context, const yy_tensor *inputs, yy_tensor *out);
+yy_status yy_recompute(
+    const yy_tensor *inputs, int count, void *context, yy_forward forward, void (*release)(void *), yy_tensor *out);
 
 // MARK: Fused kernels (kernels/)
 

@@ -140,6 +140,9 @@ public struct GenerateTask: ModelTask {
                 }
                 (tokens, own) = (asked.tokens, asked.configuration)
                 own.samples = configuration.samples
+            } else if model is any EncoderDecoder {
+                // A source ends with the end of a text.
+                if let eos = tokenizer.special.eos { tokens.append(eos) }
             } else if let bos = tokenizer.special.bos, tokenizer.encode("", addingSpecialTokens: true).first == bos {
                 tokens.insert(bos, at: 0)  // only where the tokenizer's configuration asks for it
             }
