@@ -7,13 +7,18 @@ public import YuyanTensor
 ///   - dtype: nil: the one that the weights are stored in.
 ///   - dropout: in place of the configuration's, for training.
 ///   - lora: gives the model a new adapter, drawn from `seed`. A folder with an adapter gives its base with it.
+///   - quantization: what the frozen matrices under an adapter are kept in, to save memory in training.
 /// - Throws: `WeightsError` for a folder, configuration or file that cannot be used.
 public func loadModel(
-    from folder: URL, dtype: DType? = nil, device: Device = .cpu, dropout: Double? = nil, lora: LoRAConfiguration? = nil, seed: UInt64 = 0
+    from folder: URL, dtype: DType? = nil, device: Device = .cpu, dropout: Double? = nil, lora: LoRAConfiguration? = nil,
+    quantization: Quantization? = nil, seed: UInt64 = 0
 ) throws -> any LanguageModel {
     guard AdapterFolder.exists(in: folder) else {
+        guard quantization == nil || lora != nil else {
+            throw WeightsError("quantised weights cannot be trained themselves; train an adapter on them")
+        }
         return try loadBase(from: folder, dtype: dtype, device: device, dropout: dropout) { source, _ in
-            if let lora { try source.adapt(lora, seed: seed) }
+            if let lora { try source.adapt(lora, quantization: quantization, seed: seed) }
         }
     }
     guard lora == nil else { throw WeightsError("\(folder.path): this is an adapter; merge it first (yuyan convert --merge), then train another") }
@@ -24,7 +29,7 @@ public func loadModel(
         )
     }
     return try loadBase(from: URL(fileURLWithPath: base), dtype: dtype, device: device, dropout: dropout) { source, prefix in
-        source.adapt(adapter, prefix: prefix)
+        source.adapt(adapter, prefix: prefix, keepsQuantized: quantization != nil && quantization == adapter.quantization)
     }
 }
 
@@ -143,6 +148,9 @@ public struct GenerationTokens: Codable, Sendable, Hashable {
 ///
 /// - Parameter dtype: what the weights are stored in; nil: as they are.
 public func saveModel(_ model: any LanguageModel, to folder: URL, tokens: GenerationTokens?, dtype: DType? = nil) throws {
+    guard model.adapter?.quantizedCount ?? 0 == 0 else {
+        throw WeightsError("the model's matrices are quantised and cannot be written as a checkpoint; save its adapter")
+    }
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     func write(_ object: [String: any Sendable], _ name: String) throws {
         let json = try JSONSerialization.data(withJSONObject: object, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes])

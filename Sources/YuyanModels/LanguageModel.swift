@@ -32,7 +32,8 @@ extension LanguageModel {
     /// What training changes.
     public var trainable: [Parameter] { adapter.map(\.parameters) ?? parameters }
 
-    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
+    /// Numbers in the model, an adapter's left out.
+    public var parameterCount: Int { parameters.reduce(adapter?.quantizedCount ?? 0) { $0 + $1.value.count } }
 }
 
 /// A model of two halves: one reads a source as a whole, the other writes a target that attends to it (T5). Called as a language model, it is

@@ -2,14 +2,27 @@ public import YuyanTensor
 
 /// x·Wᵀ + b, and what an adapter adds.
 public struct Linear {
-    public let weight: Tensor
+    let matrix: Matrix
     public let bias: Tensor?
     var adapter: LowRank?
 
-    public init(weight: Tensor, bias: Tensor?) { (self.weight, self.bias) = (weight, bias) }
+    /// W [out, in].
+    enum Matrix {
+        case dense(Tensor)
+        /// Frozen, under an adapter.
+        case nf4(NF4Matrix)
+    }
+
+    public init(weight: Tensor, bias: Tensor?) { self.init(.dense(weight), bias: bias) }
+
+    init(_ matrix: Matrix, bias: Tensor?) { (self.matrix, self.bias) = (matrix, bias) }
 
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        let y = try x.linear(weight, bias)
+        let y =
+            switch matrix {
+            case .dense(let weight): try x.linear(weight, bias)
+            case .nf4(let weight): try weight.linear(x, bias)
+            }
         guard let more = try adapter?(x) else { return y }
         return try y + more.to(y.dtype)
     }

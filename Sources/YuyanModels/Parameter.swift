@@ -34,6 +34,7 @@ public final class ParameterSource {
     public let device: Device
     /// What has been asked for, in order.
     public private(set) var parameters: [Parameter] = []
+    private var asked: Set<String> = []
     /// Some checkpoints put a prefix before every name (`transformer.`), some don't.
     private let prefix: String
     /// The adapter that linear layers get; nil: none.
@@ -66,21 +67,24 @@ public final class ParameterSource {
     }
 
     /// Linear layers get a new adapter: A as Kaiming's uniform numbers with a = √5, B zero (peft's), drawn from a seed of their own.
-    public func adapt(_ configuration: LoRAConfiguration, seed: UInt64) throws {
-        adapter = Adapter(configuration)
+    ///
+    /// - Parameter quantization: what the frozen matrices of linear layers are kept in (QLoRA); nil: as they are.
+    public func adapt(_ configuration: LoRAConfiguration, quantization: Quantization? = nil, seed: UInt64) throws {
+        adapter = Adapter(configuration, quantization: quantization, keepsQuantized: quantization != nil)
         adapterOrigin = .random(try Generator(seed: seed))
     }
 
-    /// Linear layers get the adapter of a folder, made for a model whose checkpoint has this prefix.
-    func adapt(_ folder: AdapterFolder, prefix: String) {
-        adapter = Adapter(folder.configuration)
+    /// Linear layers get the adapter of a folder, made for a model whose checkpoint has this prefix. Where it was trained on quantised matrices they are rounded
+    /// alike, which is what it has learnt to work with, but wide unless `keepsQuantized`.
+    func adapt(_ folder: AdapterFolder, prefix: String, keepsQuantized: Bool) {
+        adapter = Adapter(folder.configuration, quantization: folder.quantization, keepsQuantized: keepsQuantized)
         adapterOrigin = .file(folder.weights, prefix: AdapterFolder.prefix + prefix)
     }
 
     /// A and B of the layer `name`, in float32: they are what is trained.
-    private func lowRank(_ name: String, _ weight: Tensor, transposed: Bool) throws -> LowRank? {
+    private func lowRank(_ name: String, _ matrix: Linear.Matrix, _ input: Int, _ output: Int, transposed: Bool) throws -> LowRank? {
         guard let adapter, let adapterOrigin, adapter.configuration.includes(name) else { return nil }
-        let (rank, input, output) = (adapter.configuration.rank, weight.size(1), weight.size(0))
+        let rank = adapter.configuration.rank
         let a: Tensor
         let b: Tensor
         switch adapterOrigin {
@@ -101,35 +105,55 @@ public final class ParameterSource {
             }
             (a, b) = (try stored("A", [rank, input]), try stored("B", [output, rank]))
         }
-        return adapter.add(.init(name: name, weight: weight, isTransposed: transposed, a: a, b: b))
+        return adapter.add(.init(name: name, matrix: matrix, isTransposed: transposed, a: a, b: b))
     }
 
     /// The weight of this name, which the caller computes with as `shape`.
     public func callAsFunction(_ name: String, shape: [Int], initial: Initial, transposed: Bool = false) throws -> Tensor {
-        let value: Tensor
-        switch origin {
-        case .random(let generator):
-            switch initial {
-            case .zeros: value = try .zeros(shape, dtype: dtype, device: device)
-            case .ones: value = try .ones(shape, dtype: dtype, device: device)
-            case .normal(let deviation): value = try (generator.normal(shape) * deviation).to(dtype, device: device)
-            }
-        case .checkpoint(let weights):
-            value = try take(weights.tensor(prefix + name), named: prefix + name, of: weights.folder, shape, transposed)
-        case .tensors(let tensors, let file):
-            guard let stored = tensors[name] else { throw WeightsError("\(file.path): there is no tensor \(name)") }
-            value = try take(stored, named: name, of: file, shape, transposed)
-        }
+        let value = try take(name, shape, initial, transposed).to(dtype, device: device).contiguous()
         parameters.append(Parameter(name: name, value: value, isTransposed: transposed))
         return value
     }
 
-    private func take(_ stored: Tensor, named name: String, of place: URL, _ shape: [Int], _ transposed: Bool) throws -> Tensor {
-        let expected = transposed ? shape.reversed() : shape
-        guard stored.shape == expected else {
-            throw WeightsError("\(place.path): tensor \(name) has shape \(stored.shape), the configuration asks for \(expected)")
+    /// A weight as it comes: in the precision and on the device of its origin.
+    private func take(_ name: String, _ shape: [Int], _ initial: Initial, _ transposed: Bool) throws -> Tensor {
+        asked.insert(name)
+        func checked(_ stored: Tensor, named name: String, of place: URL) throws -> Tensor {
+            let expected = transposed ? shape.reversed() : shape
+            guard stored.shape == expected else {
+                throw WeightsError("\(place.path): tensor \(name) has shape \(stored.shape), the configuration asks for \(expected)")
+            }
+            return try transposed ? stored.transpose(0, 1) : stored
         }
-        return try (transposed ? stored.transpose(0, 1) : stored).to(dtype, device: device).contiguous()
+        switch origin {
+        case .random(let generator):
+            return switch initial {
+            case .zeros: try .zeros(shape, dtype: dtype, device: device)
+            case .ones: try .ones(shape, dtype: dtype, device: device)
+            case .normal(let deviation): try generator.normal(shape) * deviation
+            }
+        case .checkpoint(let weights): return try checked(weights.tensor(prefix + name), named: prefix + name, of: weights.folder)
+        case .tensors(let tensors, let file):
+            guard let stored = tensors[name] else { throw WeightsError("\(file.path): there is no tensor \(name)") }
+            return try checked(stored, named: name, of: file)
+        }
+    }
+
+    /// A matrix of a linear layer: dense, or rounded as the adapter asks.
+    private func matrix(_ name: String, _ input: Int, _ output: Int, _ initial: Initial, transposed: Bool) throws -> Linear.Matrix {
+        guard let adapter, adapter.quantization != nil else {
+            return .dense(try self(name, shape: [output, input], initial: initial, transposed: transposed))
+        }
+        let quantized = try NF4Matrix(take(name, [output, input], initial, transposed).to(device: device))
+        guard try quantized.isFinite else { throw WeightsError("\(name) holds numbers that are not finite; it cannot be quantised") }
+        if case .checkpoint(let weights) = origin { weights.release(prefix + name) }
+        if adapter.keepsQuantized {
+            adapter.countQuantized(output * input)
+            return .nf4(quantized)
+        }
+        let value = try quantized.dequantized(dtype)
+        parameters.append(Parameter(name: name, value: value, isTransposed: transposed))
+        return .dense(value)
     }
 
     /// The linear layer `name`: its matrix `name.weight`, which starts as N(0, σ), and with `bias` its `name.bias`, which starts as zeros.
@@ -137,9 +161,9 @@ public final class ParameterSource {
         _ name: String, _ input: Int, _ output: Int, bias: Bool = true, deviation: Double, transposed: Bool = false
     ) throws -> Linear {
         var layer = Linear(
-            weight: try self("\(name).weight", shape: [output, input], initial: .normal(deviation), transposed: transposed),
+            try matrix("\(name).weight", input, output, .normal(deviation), transposed: transposed),
             bias: bias ? try self("\(name).bias", shape: [output], initial: .zeros) : nil)
-        layer.adapter = try lowRank(name, layer.weight, transposed: transposed)
+        layer.adapter = try lowRank(name, layer.matrix, input, output, transposed: transposed)
         return layer
     }
 
@@ -155,8 +179,8 @@ public final class ParameterSource {
             }
         }
         guard case .checkpoint(let weights) = origin else { return }
-        let asked = Set(parameters.map { prefix + $0.name })
-        if let extra = weights.names.first(where: { !asked.contains($0) && !ignored($0) }) {
+        let known = Set(asked.map { prefix + $0 })
+        if let extra = weights.names.first(where: { !known.contains($0) && !ignored($0) }) {
             throw WeightsError("\(weights.folder.path): tensor \(extra) has no place in this model; is config.json the one it was saved with?")
         }
     }

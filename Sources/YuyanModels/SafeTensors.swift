@@ -22,6 +22,11 @@ public struct SafeTensorsFile {
     /// Dtype, shape and place of a tensor; nil when the file has none of this name.
     public func entry(_ name: String) -> SafeTensorsEntry? { header.entries[name] }
 
+    /// Gives a tensor's pages back to the system; they are read again when they are wanted. Nothing may have been written into it.
+    func release(_ name: String) {
+        if let entry = entry(name) { file.release(entry.bytes) }
+    }
+
     /// The tensor on the CPU, over the file's own pages. Writing into it changes this process's copy of a page, never the file.
     ///
     /// A copy when the file puts the data at an address that is not a multiple of the element's size.

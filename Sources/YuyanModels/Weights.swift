@@ -63,6 +63,9 @@ public struct Weights {
         return try file.tensor(name)
     }
 
+    /// Gives a tensor's pages back to the system (`SafeTensorsFile.release`).
+    func release(_ name: String) { files[name]?.release(name) }
+
     // MARK: Saving
 
     /// Writes `model.safetensors`; or, when the elements take more than `maximumShardBytes`, shards of at most that (a tensor is never

@@ -89,10 +89,13 @@ public struct AdamWStep: Sendable {
 
     /// Updates float32 `weight` and moments in place, in one pass over memory, and rounds the new weights into `copy`.
     public func update(_ weight: Tensor, copy: Tensor?, gradient: Tensor, firstMoment: Tensor, secondMoment: Tensor) throws {
-        let setting = yy_adamw(
-            learning_rate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: weightDecay, gradient_scale: gradientScale,
-            step: Int64(step))
         try check(
             yy_adamw_step(weight.handle, copy?.handle, gradient.handle, firstMoment.handle, secondMoment.handle, setting), "AdamW", weight, gradient)
+    }
+
+    var setting: yy_adamw {
+        yy_adamw(
+            learning_rate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: weightDecay, gradient_scale: gradientScale,
+            step: Int64(step))
     }
 }

@@ -23,6 +23,14 @@ public final class MappedFile {
         bytes = UnsafeRawBufferPointer(start: memory, count: count)
     }
 
+    /// Gives pages inside a range back to the system, which reads them from the file again if they are wanted. Nothing may have been written to them.
+    public func release(_ range: Range<Int>) {
+        let page = Int(getpagesize())
+        let (first, last) = ((range.lowerBound + page - 1) / page * page, range.upperBound / page * page)
+        guard let start = bytes.baseAddress, first < last else { return }
+        madvise(UnsafeMutableRawPointer(mutating: start + first), last - first, Int32(MADV_DONTNEED))
+    }
+
     deinit {
         if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
     }

@@ -3,7 +3,7 @@ public import YuyanTensor
 
 /// AdamW (Loshchilov & Hutter 2019, algorithm 2) over the parameters of a model.
 ///
-/// Weights and moments are float32. A model that computes in float32 is its own master; one that computes in less has a float32 master for each
+/// Weights are float32, moments too or 8 bits. A model that computes in float32 is its own master; one that computes in less has a float32 master for each
 /// weight, which every step rounds into the model's. Decay is for matrices: biases and norms have one dimension.
 @Engine public final class AdamW {
     /// What is kept for one parameter.
@@ -12,14 +12,39 @@ public import YuyanTensor
         /// What the model computes with.
         let value: Tensor
         let master: Tensor
-        let firstMoment: Tensor
-        let secondMoment: Tensor
+        let moments: Moments
         let decays: Bool
         /// The sum of several micro-batches' gradients, in float32.
         var accumulator: Tensor?
 
         /// Whether `value` is a rounded copy of `master`.
         var isCopy: Bool { value.dtype != .float32 }
+    }
+
+    enum Moments {
+        case float32(first: Tensor, second: Tensor)
+        /// In 8 bits, in blocks; of the second moment its root (Dettmers et al. 2022).
+        case eightBit(first: BlockwiseQuantized, secondRoot: BlockwiseQuantized)
+
+        /// Zeros. Vectors stay in float32: there are few of them, and their values spread wider.
+        init(_ value: Tensor, eightBit: Bool) throws {
+            func zeros() throws -> Tensor { try .zeros(value.shape, device: value.device) }
+            self =
+                try eightBit && value.rank >= 2
+                ? .eightBit(first: BlockwiseQuantized(zeros(), isSigned: true), secondRoot: BlockwiseQuantized(zeros(), isSigned: false))
+                : .float32(first: zeros(), second: zeros())
+        }
+
+        var tensors: [(name: String, value: Tensor)] {
+            switch self {
+            case .float32(let first, let second): [("first_moment", first), ("second_moment", second)]
+            case .eightBit(let first, let root):
+                [
+                    ("first_moment", first.codes), ("first_moment_scales", first.scales), ("second_moment_root", root.codes),
+                    ("second_moment_root_scales", root.scales),
+                ]
+            }
+        }
     }
 
     private(set) var slots: [Slot]
@@ -30,9 +55,12 @@ public import YuyanTensor
 
     /// Takes the parameters over: they record gradients from now on.
     ///
-    /// - Parameter clip: the largest norm of all gradients together; 0: no limit.
+    /// - Parameters:
+    ///   - clip: the largest norm of all gradients together; 0: no limit.
+    ///   - eightBit: keeps the moments of matrices in 8 bits: two bytes a weight in place of eight.
     public init(
-        _ parameters: [Parameter], beta1: Double = 0.9, beta2: Double = 0.95, epsilon: Double = 1e-8, weightDecay: Double = 0.1, clip: Double = 1
+        _ parameters: [Parameter], beta1: Double = 0.9, beta2: Double = 0.95, epsilon: Double = 1e-8, weightDecay: Double = 0.1, clip: Double = 1,
+        eightBit: Bool = false
     ) throws {
         (self.beta1, self.beta2, self.epsilon, self.weightDecay, self.clip) = (beta1, beta2, epsilon, weightDecay, clip)
         slots = try parameters.map { parameter in
@@ -41,8 +69,7 @@ public import YuyanTensor
             try value.setRequiresGradient(true)
             return Slot(
                 name: parameter.name, value: value, master: value.dtype == .float32 ? value : try value.detach().to(.float32),
-                firstMoment: try .zeros(value.shape, device: value.device), secondMoment: try .zeros(value.shape, device: value.device),
-                decays: value.rank >= 2)
+                moments: try Moments(value, eightBit: eightBit), decays: value.rank >= 2)
         }
     }
 
@@ -79,14 +106,19 @@ public import YuyanTensor
         step += 1
         let scale = clip > 0 && gradientNorm > clip ? clip / gradientNorm : 1
         try withoutGradient {
-            for slot in slots {
+            for (index, slot) in slots.enumerated() {
                 guard let gradient = try gradient(slot) else { continue }
-                try AdamWStep(
+                let setting = AdamWStep(
                     learningRate: learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: slot.decays ? weightDecay : 0,
-                    gradientScale: scale, step: step
-                ).update(
-                    slot.master, copy: slot.isCopy ? slot.value : nil, gradient: gradient, firstMoment: slot.firstMoment,
-                    secondMoment: slot.secondMoment)
+                    gradientScale: scale, step: step)
+                let copy = slot.isCopy ? slot.value : nil
+                switch slot.moments {
+                case .float32(let first, let second):
+                    try setting.update(slot.master, copy: copy, gradient: gradient, firstMoment: first, secondMoment: second)
+                case .eightBit(let first, let root):
+                    let seed = UInt64(step) << 32 | UInt64(index)
+                    try setting.update(slot.master, copy: copy, gradient: gradient, firstMoment: first, secondRoot: root, seed: seed)
+                }
             }
         }
         discardGradients()
@@ -103,10 +135,7 @@ public import YuyanTensor
     /// Everything a resumed run needs of weights and optimiser, under names of their own.
     var state: [(name: String, value: Tensor)] {
         slots.flatMap { slot in
-            [
-                (name: "master." + slot.name, value: slot.master), (name: "first_moment." + slot.name, value: slot.firstMoment),
-                (name: "second_moment." + slot.name, value: slot.secondMoment),
-            ]
+            [(name: "master." + slot.name, value: slot.master)] + slot.moments.tensors.map { (name: "\($0.name).\(slot.name)", value: $0.value) }
         }
     }
 
@@ -115,8 +144,8 @@ public import YuyanTensor
         try withoutGradient {
             for (name, value) in state {
                 let saved = try stored(name)
-                guard saved.shape == value.shape, saved.dtype == .float32 else {
-                    throw TrainingError("the checkpoint's \(name) is \(saved.dtype) \(saved.shape), this model needs float32 \(value.shape)")
+                guard saved.shape == value.shape, saved.dtype == value.dtype else {
+                    throw TrainingError("the checkpoint's \(name) is \(saved.dtype) \(saved.shape), this model needs \(value.dtype) \(value.shape)")
                 }
                 try value.copy(from: saved)
             }

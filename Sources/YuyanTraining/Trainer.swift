@@ -52,7 +52,9 @@ import YuyanText
         }
         (self.model, self.configuration, self.source, self.validation, self.environment) = (model, configuration, source, validation, environment)
         let c = configuration
-        optimizer = try AdamW(model.trainable, beta1: c.beta1, beta2: c.beta2, epsilon: c.epsilon, weightDecay: c.weightDecay, clip: c.clip)
+        optimizer = try AdamW(
+            model.trainable, beta1: c.beta1, beta2: c.beta2, epsilon: c.epsilon, weightDecay: c.weightDecay, clip: c.clip,
+            eightBit: c.optimizer == .adamw8Bit)
         checkpoints = TrainingCheckpoints(run: environment.folder)
         stopping = EarlyStopping(patience: c.patience ?? .max)
         meter = ThroughputMeter(operationsPerToken: environment.operationsPerToken, ceiling: environment.ceiling)

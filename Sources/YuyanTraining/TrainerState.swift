@@ -41,6 +41,8 @@ extension TrainingConfiguration {
     /// Refuses to go on, with this configuration, from a run that was made with other `values`.
     func check(resuming saved: [String: String]) throws {
         let now = try values
+        // A key that came later had its default.
+        let saved = try TrainingConfiguration().values.merging(saved) { $1 }
         for key in Set(saved.keys).union(now.keys).sorted() where !Self.free.contains(key) && saved[key] != now[key] {
             if Self.lengths.contains(key), let before = saved[key].flatMap({ Int($0) }), let after = now[key].flatMap({ Int($0) }), after > before {
                 continue

@@ -38,6 +38,7 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
 
     // MARK: Optimiser and model
 
+    public var optimizer = Optimizer.adamw
     /// On matrices only.
     public var weightDecay = 0.1
     public var beta1 = 0.9
@@ -65,6 +66,14 @@ public struct TrainingConfiguration: Codable, Sendable, Hashable {
     public var seed: UInt64 = 0
     /// What the model continues at each evaluation.
     public var samplePrompts: [String] = []
+
+    /// What is kept for each weight between steps.
+    public enum Optimizer: String, Codable, Sendable, CaseIterable {
+        /// Both moments in float32: 8 bytes.
+        case adamw
+        /// The moments of matrices in 8 bits: 2 bytes (Dettmers et al. 2022).
+        case adamw8Bit = "adamw-8bit"
+    }
 
     public init() {}
 

@@ -18,23 +18,27 @@ import YuyanTensor
     private struct Killed: Error {}
 
     /// Trains until `step` has been made and dies there, as if killed: nothing is saved on the way out.
-    @Engine private func trainAndDie(after step: Int, dtype: DType, resuming: Bool = false) async throws {
-        let trainer = try tinyTrainer(in: folder.url, dtype: dtype) {
+    @Engine private func trainAndDie(_ c: TrainingConfiguration, after step: Int, dtype: DType, resuming: Bool = false) async throws {
+        let trainer = try tinyTrainer(c, in: folder.url, dtype: dtype) {
             $0.report = { if $0.step == step { throw Killed() } }
         }
         if resuming { try trainer.resume() }
         await #expect(throws: Killed.self) { try await trainer.run() }
     }
 
-    @Test(arguments: [(DType.float32, [1]), (.float32, [6, 7, 15]), (.bfloat16, [4]), (.bfloat16, [9, 19])]) @Engine
-    func aRunThatDiedGoesOnAsIfItHadNot(dtype: DType, deaths: [Int]) async throws {
-        let whole = try tinyTrainer(in: reference.url, dtype: dtype)
+    @Test(
+        arguments: [(DType.float32, [1]), (.float32, [6, 7, 15]), (.bfloat16, [4]), (.bfloat16, [9, 19])], TrainingConfiguration.Optimizer.allCases)
+    @Engine func aRunThatDiedGoesOnAsIfItHadNot(death: (DType, [Int]), optimizer: TrainingConfiguration.Optimizer) async throws {
+        let (dtype, deaths) = death
+        var c = tinyRun()
+        c.optimizer = optimizer
+        let whole = try tinyTrainer(c, in: reference.url, dtype: dtype)
         _ = try await whole.run()
-        for (index, step) in deaths.enumerated() { try await trainAndDie(after: step, dtype: dtype, resuming: index > 0) }
+        for (index, step) in deaths.enumerated() { try await trainAndDie(c, after: step, dtype: dtype, resuming: index > 0) }
 
         // Another seed: everything must come from the checkpoint, if there is one.
         let isSaved = deaths.last ?? 0 >= 4
-        let trainer = try tinyTrainer(in: folder.url, dtype: dtype, seed: isSaved ? 99 : 5)
+        let trainer = try tinyTrainer(c, in: folder.url, dtype: dtype, seed: isSaved ? 99 : 5)
         #expect(try trainer.resume() == (isSaved ? (deaths.last ?? 0) / 4 * 4 : nil))
         let outcome = try await trainer.run()
         #expect(outcome.reason == .finished && outcome.steps == 20)
@@ -93,9 +97,10 @@ import YuyanTensor
         ("tokens", { ($0.steps, $0.tokens) = (nil, 10_000) }, "steps was 6 when this run was saved and is not given now"),
         ("seed", { $0.seed = 12 }, "seed was 11"),
         ("clip", { $0.clip = 0.5 }, "clip was 1"),
+        ("optimizer", { $0.optimizer = .adamw8Bit }, "optimizer was \"adamw\" when this run was saved and is \"adamw-8bit\" now"),
     ]
 
-    @Test(arguments: 0..<6) @Engine func aConfigurationThatWouldAlterTheRunIsRefused(index: Int) async throws {
+    @Test(arguments: 0..<7) @Engine func aConfigurationThatWouldAlterTheRunIsRefused(index: Int) async throws {
         _ = try await tinyTrainer(tinyRun(steps: 6), in: folder.url).run()
         var changed = tinyRun(steps: 6)
         Self.changes[index].1(&changed)
@@ -111,6 +116,16 @@ import YuyanTensor
         let trainer = try tinyTrainer(changed, in: folder.url)
         try trainer.resume()
         #expect(try await trainer.run().steps == 8)
+    }
+
+    /// A run of a version that had no such key goes on with what it did then.
+    @Test func aKeyThatCameLaterHadItsDefault() throws {
+        var c = tinyRun()
+        var saved = try c.values
+        saved["optimizer"] = nil
+        try c.check(resuming: saved)
+        c.optimizer = .adamw8Bit
+        #expect(throws: TrainingError.self) { try c.check(resuming: saved) }
     }
 
     @Test @Engine func anotherDtypeIsRefused() async throws {

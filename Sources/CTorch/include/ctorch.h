@@ -220,6 +220,29 @@ typedef struct yy_adamw {
 yy_status yy_adamw_step(
     yy_tensor master, yy_tensor copy, yy_tensor gradient, yy_tensor first_moment, yy_tensor second_moment, yy_adamw setting);
 
+/// Float32 numbers as 8 bits in blocks of 256 along memory, each with a float32 scale (Dettmers et al. 2022). `seed` null: to the nearest;
+/// else rounded at random. Codes have the shape of x, scales [blocks].
+yy_status yy_blockwise_quantize(yy_tensor x, bool is_signed, const uint64_t *seed, yy_tensor *codes, yy_tensor *scales);
+yy_status yy_blockwise_dequantize(yy_tensor codes, yy_tensor scales, bool is_signed, yy_tensor *out);
+
+/// An AdamW step whose moments are kept as 8 bits: the first with sign, of the second its root.
+yy_status yy_adamw8_step(
+    yy_tensor master, yy_tensor copy, yy_tensor gradient, yy_tensor first_moment, yy_tensor first_scales, yy_tensor second_root,
+    yy_tensor second_scales, yy_adamw setting, uint64_t seed);
+
+/// A matrix [rows, columns] as NormalFloat4 (Dettmers et al. 2023): `codes` two to a byte, the scale of each block of 64 as `scales`, 8 bits
+/// with `scale_scales` around `mean`.
+typedef struct yy_nf4 {
+    yy_tensor codes, scales, scale_scales;
+    double mean;
+    int64_t rows, columns;
+} yy_nf4;
+/// The three tensors are the caller's to release.
+yy_status yy_nf4_quantize(yy_tensor weight, yy_nf4 *out);
+yy_status yy_nf4_dequantize(yy_nf4 matrix, yy_dtype dtype, yy_tensor *out);
+/// x·Wᵀ + b, whose gradient is for x alone.
+yy_status yy_nf4_linear(yy_tensor x, yy_nf4 matrix, yy_tensor bias, yy_tensor *out);
+
 /// Σ x² in float64 order that depends on the size alone.
 yy_status yy_sum_of_squares(yy_tensor x, double *out);
 

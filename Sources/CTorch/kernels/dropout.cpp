@@ -1,7 +1,7 @@
 // Inverted dropout (Srivastava et al. 2014). Whether element i stays is a hash of (seed, i): nothing is kept for the way back, a recomputed
 // layer draws the same mask, and a resumed run continues exactly.
 #include "../shim.h"
-#include "parallel.h"
+#include "hash.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
@@ -11,27 +11,9 @@
 namespace yy {
 namespace {
 
-/// A 32-bit mixer of full avalanche (the finaliser of MurmurHash3, Appleby 2011).
-YY_INLINE uint32_t mix(uint32_t h) {
-    h ^= h >> 16;
-    h *= 0x85ebca6bu;
-    h ^= h >> 13;
-    h *= 0xc2b2ae35u;
-    return h ^ h >> 16;
-}
-
-/// The finaliser of SplitMix64 (Steele, Lea & Flood 2014): seeds that count up become keys that have nothing in common.
-uint64_t scrambled(uint64_t seed) {
-    seed += 0x9e3779b97f4a7c15u;
-    seed = (seed ^ seed >> 30) * 0xbf58476d1ce4e5b9u;
-    seed = (seed ^ seed >> 27) * 0x94d049bb133111ebu;
-    return seed ^ seed >> 31;
-}
-
 template <class T> YY_INLINE void mask(const T *x, T *y, int64_t begin, int64_t end, uint64_t key, uint32_t threshold, float scale) {
-    uint32_t low = uint32_t(key), high = uint32_t(key >> 32);
     for (int64_t i = begin; i < end; i++) {
-        bool stays = mix(mix(uint32_t(i) ^ low) + high) >= threshold;
+        bool stays = bits(key, i) >= threshold;
         store(y[i], stays ? widen(x[i]) * scale : 0.0f);
     }
 }

@@ -81,7 +81,7 @@ constexpr int64_t kept = int64_t(1) << 27;
 
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &hidden, const at::Tensor &weight,
-                              const at::Tensor &targets, int64_t ignored, double divisor, int64_t chunk, bool wanted) {
+                              const at::Tensor &targets, int64_t ignored, double divisor, int64_t chunk, bool wantedHidden, bool wantedWeight) {
         TORCH_CHECK(hidden.dim() == 2 && weight.dim() == 2 && hidden.size(1) == weight.size(1) && targets.dim() == 1
                         && targets.size(0) == hidden.size(0),
                     "hidden ", hidden.sizes(), ", weight ", weight.sizes(), " and targets ", targets.sizes(), " do not fit");
@@ -93,11 +93,11 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
             }
         }
         int64_t rows = x.size(0);
-        auto gradientHidden = wanted ? at::empty_like(x) : at::Tensor();
+        auto gradientHidden = wantedHidden ? at::empty_like(x) : at::Tensor();
         at::Tensor gradientWeight;
         // The weight's gradient is one product for as many rows as fit: every product more is a pass more over a matrix of the weight's size.
         int64_t together = std::max<int64_t>(1, kept / int64_t(w.size(0) * w.element_size()) / chunk) * chunk;
-        auto logits = at::empty({std::min(rows, wanted ? together : chunk), w.size(0)}, x.options());
+        auto logits = at::empty({std::min(rows, wantedWeight ? together : chunk), w.size(0)}, x.options());
         double loss = 0;
         for (int64_t first = 0; first < rows; first += logits.size(0)) {
             int64_t end = std::min(rows, first + logits.size(0));
@@ -106,11 +106,11 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
                 auto here = logits.narrow(0, start - first, count);
                 at::mm_out(here, x.narrow(0, start, count), w.t());
                 loss += lossAndGradient(here, ids.narrow(0, start, count), ignored, float(1 / divisor));
-                if (!wanted) continue;
+                if (!wantedHidden) continue;
                 auto to = gradientHidden.narrow(0, start, count);
                 at::mm_out(to, here, w);
             }
-            if (!wanted) continue;
+            if (!wantedWeight) continue;
             auto step = at::mm(logits.narrow(0, 0, end - first).t(), x.narrow(0, first, end - first));
             if (rows <= together) {
                 gradientWeight = step;
@@ -120,10 +120,8 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
                 gradientWeight.add_(step);
             }
         }
-        if (wanted) {
-            if (gradientWeight.defined()) gradientWeight = gradientWeight.to(w.scalar_type());
-            context->save_for_backward({gradientHidden, gradientWeight});
-        }
+        if (gradientWeight.defined()) gradientWeight = gradientWeight.to(w.scalar_type());
+        context->save_for_backward({gradientHidden, gradientWeight});
         return at::full({}, loss / divisor, x.options().dtype(at::kFloat));
     }
 
@@ -131,7 +129,7 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
         auto saved = context->get_saved_variables();
         double scale = gradients[0].item<double>();
         auto scaled = [&](const at::Tensor &t) { return scale == 1 || !t.defined() ? t : t * scale; };
-        return {scaled(saved[0]), scaled(saved[1]), {}, {}, {}, {}, {}};
+        return {scaled(saved[0]), scaled(saved[1]), {}, {}, {}, {}, {}, {}};
     }
 };
 
@@ -145,7 +143,8 @@ yy_status yy_linear_cross_entropy(
     return guarded(out, [&] {
         const auto &x = tensor(hidden), &w = tensor(weight);
         // Inside a Function recording is always off: ask here.
-        bool wanted = at::GradMode::is_enabled() && (x.requires_grad() || w.requires_grad());
-        return LinearCrossEntropy::apply(x, w, tensor(targets), ignored, divisor, rows, wanted);
+        bool recorded = at::GradMode::is_enabled();
+        return LinearCrossEntropy::apply(
+            x, w, tensor(targets), ignored, divisor, rows, recorded && x.requires_grad(), recorded && w.requires_grad());
     });
 }

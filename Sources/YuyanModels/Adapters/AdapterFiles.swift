@@ -63,6 +63,8 @@ public struct AdapterFolder {
     public let configuration: LoRAConfiguration
     /// The folder of the model that it belongs to, as it says.
     public let base: String?
+    /// What its model's matrices were rounded to when it was trained; nil: they were not.
+    public let quantization: Quantization?
     let weights: SafeTensorsFile
 
     static let configurationName = "adapter_config.json"
@@ -92,6 +94,9 @@ public struct AdapterFolder {
         if let key = unknown.first(where: \.1)?.0 { throw WeightsError("\(path): \(key) is not supported") }
         guard file.rank > 0 else { throw WeightsError("\(path): r must be above 0, found \(file.rank)") }
         weights = try SafeTensorsFile(folder.appending(path: Self.weightsName))
+        let noted = weights.metadata[Self.quantizationKey]
+        quantization = noted.flatMap(Quantization.init(rawValue:))
+        if let noted, quantization == nil { throw WeightsError("\(weights.url.path): quantization \(noted.quoted) is not known") }
         var targets: [String]
         switch file.targets {
         case .list(let list): targets = list
@@ -111,6 +116,9 @@ public struct AdapterFolder {
         base = file.base
     }
 
+    /// Of the file's metadata: peft has no key of its own for it.
+    private static let quantizationKey = "quantization"
+
     /// What peft puts before the names of a model's parts.
     static let prefix = "base_model.model."
 
@@ -118,15 +126,15 @@ public struct AdapterFolder {
     public static func save(_ model: any LanguageModel, _ adapter: Adapter, base: URL, to folder: URL) throws {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let c = adapter.configuration
-        let names = Set(adapter.layers.map { c.targets.isEmpty ? String($0.name.split(separator: ".").last ?? "") : $0.name })
+        let names = Set(adapter.layers.map { String($0.name.split(separator: ".").last ?? "") })
         let file = AdapterFile(
-            base: base.path, rank: c.rank, alpha: c.alpha, dropout: c.dropout, targets: .list(c.targets.isEmpty ? names.sorted() : c.targets),
+            base: base.path, rank: c.rank, alpha: c.alpha, dropout: c.dropout, targets: .list(c.takesAll ? names.sorted() : c.targets),
             transposed: adapter.layers.contains(where: \.isTransposed), bias: "none", scalesByRoot: c.scalesByRoot)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try encoder.encode(file).write(to: folder.appending(path: configurationName), options: .atomic)
         try writeSafeTensors(
             adapter.parameters.map { (name: prefix + model.checkpointPrefix + $0.name, value: $0.value) }, to: folder.appending(path: weightsName),
-            metadata: ["format": "pt"])
+            metadata: ["format": "pt"].merging(adapter.quantization.map { [quantizationKey: $0.rawValue] } ?? [:]) { $1 })
     }
 }

@@ -18,7 +18,16 @@ public struct LoRAConfiguration: Codable, Sendable, Hashable {
 
     var scale: Double { alpha / (scalesByRoot ? Double(rank).squareRoot() : Double(rank)) }
 
-    func includes(_ name: String) -> Bool { targets.isEmpty || targets.contains { name == $0 || name.hasSuffix("." + $0) } }
+    func includes(_ name: String) -> Bool { takesAll || targets.contains { name == $0 || name.hasSuffix("." + $0) } }
+
+    /// Whether the targets are all linear layers: none is named, or peft's word for it.
+    var takesAll: Bool { targets.isEmpty || targets == ["all-linear"] }
+}
+
+/// What the frozen matrices of linear layers are kept in while an adapter is trained on them (QLoRA: Dettmers et al. 2023).
+public enum Quantization: String, Codable, Sendable, Hashable, CaseIterable {
+    /// 4 bits (`NF4Matrix`).
+    case nf4
 }
 
 /// The low-rank matrices of a model's layers: what is trained in place of its weights.
@@ -27,8 +36,8 @@ public final class Adapter {
     struct Layer {
         /// As the checkpoint calls it, without `.weight`.
         let name: String
-        /// The layer's own matrix [out, in].
-        let weight: Tensor
+        /// The layer's own matrix.
+        let matrix: Linear.Matrix
         /// Whether the checkpoint keeps that matrix as [in, out].
         let isTransposed: Bool
         let a: Tensor  // [rank, in]
@@ -36,13 +45,23 @@ public final class Adapter {
     }
 
     public let configuration: LoRAConfiguration
+    /// What the model's linear layers were rounded to; nil: they are as they were.
+    public let quantization: Quantization?
+    /// Whether they are kept so, and widened for each product.
+    let keepsQuantized: Bool
+    /// Weights that are kept so.
+    private(set) var quantizedCount = 0
     private(set) var layers: [Layer] = []
     /// Seeds the dropout of the next forward pass; nil: none.
     public var dropoutSeed: UInt64?
     /// Whether the layers' own matrices have taken it up.
     public private(set) var isMerged = false
 
-    init(_ configuration: LoRAConfiguration) { self.configuration = configuration }
+    init(_ configuration: LoRAConfiguration, quantization: Quantization?, keepsQuantized: Bool) {
+        (self.configuration, self.quantization, self.keepsQuantized) = (configuration, quantization, keepsQuantized)
+    }
+
+    func countQuantized(_ weights: Int) { quantizedCount += weights }
 
     /// A and B of every layer, in the order of the model.
     public var parameters: [Parameter] {
@@ -60,14 +79,22 @@ public final class Adapter {
     public func merge() throws {
         guard !isMerged else { return }
         try withoutGradient {
-            let merged = try layers.map { layer in
-                let sum = try layer.weight.to(.float32) + layer.b.to(.float32).matmul(layer.a.to(.float32)) * configuration.scale
-                guard try sum.isFinite().to(.float32).min().item() == 1 else {
+            func sum(_ layer: Layer) throws -> (weight: Tensor, sum: Tensor) {
+                guard case .dense(let weight) = layer.matrix else {
+                    throw WeightsError("the model's matrices are quantised and cannot take up an adapter; load the adapter's folder to merge it")
+                }
+                return (weight, try weight.to(.float32) + layer.b.to(.float32).matmul(layer.a.to(.float32)) * configuration.scale)
+            }
+            // All are looked at before any is changed, and none is kept: in float32 they would take twice the model's memory.
+            for layer in layers {
+                guard try sum(layer).sum.isFinite().to(.float32).min().item() == 1 else {
                     throw WeightsError("merging the adapter into \(layer.name) gives numbers that are not finite; its training has diverged")
                 }
-                return sum
             }
-            for (layer, sum) in zip(layers, merged) { try layer.weight.copy(from: sum.to(layer.weight.dtype)) }
+            for layer in layers {
+                let (weight, sum) = try sum(layer)
+                try weight.copy(from: sum.to(weight.dtype))
+            }
         }
         isMerged = true
     }

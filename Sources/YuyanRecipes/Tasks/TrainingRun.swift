@@ -24,6 +24,7 @@ extension TrainingConfiguration: ConfigurationSection {
         "warmup_tokens": "the same in tokens",
         "decay_ratio": "share of the length that wsd decays over",
         "noam_width": "the model's width in the noam formula",
+        "optimizer": "adamw keeps 8 bytes for each trained weight beside its master copy, adamw-8bit 2",
         "weight_decay": "AdamW's decay, on matrices only",
         "beta1": "AdamW's first decay rate",
         "beta2": "AdamW's second decay rate",
