@@ -148,7 +148,7 @@ public struct GenerationTokens: Codable, Sendable, Hashable {
 ///
 /// - Parameter dtype: what the weights are stored in; nil: as they are.
 public func saveModel(_ model: any LanguageModel, to folder: URL, tokens: GenerationTokens?, dtype: DType? = nil) throws {
-    guard model.adapter?.quantizedCount ?? 0 == 0 else {
+    guard model.adapter?.quantized.isEmpty ?? true else {
         throw WeightsError("the model's matrices are quantised and cannot be written as a checkpoint; save its adapter")
     }
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -32,8 +32,12 @@ extension LanguageModel {
     /// What training changes.
     public var trainable: [Parameter] { adapter.map(\.parameters) ?? parameters }
 
+    /// Names and shapes of the model's weights, an adapter's left out.
+    public var shapes: [(name: String, shape: [Int])] { parameters.map { ($0.name, $0.value.shape) } + (adapter?.quantized ?? []) }
+
     /// Numbers in the model, an adapter's left out.
-    public var parameterCount: Int { parameters.reduce(adapter?.quantizedCount ?? 0) { $0 + $1.value.count } }
+    public var parameterCount: Int { shapes.reduce(0) { $0 + $1.shape.reduce(1, *) } }
+}
 }
 
 /// A model of two halves: one reads a source as a whole, the other writes a target that attends to it (T5). Called as a language model, it is

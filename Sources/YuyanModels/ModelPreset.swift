@@ -45,10 +45,13 @@ public enum ModelPreset: Sendable {
         }
     }
 
-    /// A new model of this size.
+    /// A new model of this size, with `lora` one that an adapter is trained for.
     public func model(
-        vocabularySize: Int, _ changes: Changes = Changes(), seed: UInt64, dtype: DType, device: Device
+        vocabularySize: Int, _ changes: Changes = Changes(), lora: LoRAConfiguration? = nil, quantization: Quantization? = nil, seed: UInt64,
+        dtype: DType, device: Device
     ) throws -> any LanguageModel {
+        let source = try ParameterSource(seed: seed, dtype: dtype, device: device)
+        if let lora { try source.adapt(lora, quantization: quantization, seed: seed) }
         switch self {
         case .gpt(let preset):
             var configuration = GPTConfiguration(preset: preset, vocabularySize: vocabularySize)
@@ -57,7 +60,7 @@ public enum ModelPreset: Sendable {
             configuration.width = changes.width ?? preset.width
             configuration.contextLength = changes.contextLength ?? preset.contextLength
             (configuration.residualDropout, configuration.embeddingDropout) = (changes.dropout, changes.dropout)
-            return try GPT(configuration, seed: seed, dtype: dtype, device: device)
+            return try GPT(configuration, source)
         case .llama(let preset):
             var configuration = LLaMAConfiguration(preset: preset, vocabularySize: vocabularySize)
             configuration.layers = changes.layers ?? preset.layers
@@ -66,7 +69,7 @@ public enum ModelPreset: Sendable {
             configuration.width = changes.width ?? preset.width
             configuration.feedForwardWidth = preset.feedForwardWidth * configuration.width / preset.width
             configuration.contextLength = changes.contextLength ?? preset.contextLength
-            return try LLaMA(configuration, seed: seed, dtype: dtype, device: device)
+            return try LLaMA(configuration, source)
         }
     }
 }

@@ -148,7 +148,7 @@ public final class ParameterSource {
         guard try quantized.isFinite else { throw WeightsError("\(name) holds numbers that are not finite; it cannot be quantised") }
         if case .checkpoint(let weights) = origin { weights.release(prefix + name) }
         if adapter.keepsQuantized {
-            adapter.countQuantized(output * input)
+            adapter.addQuantized(name, [output, input])
             return .nf4(quantized)
         }
         let value = try quantized.dequantized(dtype)

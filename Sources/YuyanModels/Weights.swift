@@ -57,6 +57,9 @@ public struct Weights {
     /// Dtype, shape and place of a tensor; nil when there is none of this name.
     public func entry(_ name: String) -> SafeTensorsEntry? { files[name]?.entry(name) }
 
+    /// Names and shapes of all, as they are stored.
+    public var shapes: [(name: String, shape: [Int])] { names.map { ($0, entry($0)?.shape ?? []) } }
+
     /// The tensor on the CPU, over the file's own pages (`SafeTensorsFile.tensor`).
     public func tensor(_ name: String) throws -> Tensor {
         guard let file = files[name] else { throw WeightsError("\(folder.path): there is no tensor \(name.quoted)") }

@@ -166,7 +166,8 @@ yy_status yy_adamw8_step(
         const auto &meanScales = tensor(mScales), &rootScales = tensor(rScales);
         TORCH_CHECK(master.sizes() == gradient.sizes() && master.sizes() == mean.sizes() && master.sizes() == root.sizes()
                         && (!copy || master.sizes() == tensor(copy).sizes()),
-                    "weight ", master.sizes(), ", gradient ", gradient.sizes(), " and moments ", mean.sizes(), ", ", root.sizes(), " differ in shape");
+                    "weight ", master.sizes(), ", gradient ", gradient.sizes(), " and moments ", mean.sizes(), ", ", root.sizes(),
+                    " differ in shape");
         TORCH_CHECK(meanScales.numel() == blocksOf(master.numel()) && rootScales.numel() == blocksOf(master.numel()),
                     "weight ", master.sizes(), " has ", blocksOf(master.numel()), " blocks, not ", meanScales.numel());
         // ε and the correction are those of the second moment, whose root is kept.

@@ -18,7 +18,8 @@ public struct LoRAConfiguration: Codable, Sendable, Hashable {
 
     var scale: Double { alpha / (scalesByRoot ? Double(rank).squareRoot() : Double(rank)) }
 
-    func includes(_ name: String) -> Bool { takesAll || targets.contains { name == $0 || name.hasSuffix("." + $0) } }
+    /// Whether the layer of this name gets an adapter.
+    public func includes(_ name: String) -> Bool { takesAll || targets.contains { name == $0 || name.hasSuffix("." + $0) } }
 
     /// Whether the targets are all linear layers: none is named, or peft's word for it.
     var takesAll: Bool { targets.isEmpty || targets == ["all-linear"] }
@@ -49,8 +50,8 @@ public final class Adapter {
     public let quantization: Quantization?
     /// Whether they are kept so, and widened for each product.
     let keepsQuantized: Bool
-    /// Weights that are kept so.
-    private(set) var quantizedCount = 0
+    /// The matrices that are kept so.
+    private(set) var quantized: [(name: String, shape: [Int])] = []
     private(set) var layers: [Layer] = []
     /// Seeds the dropout of the next forward pass; nil: none.
     public var dropoutSeed: UInt64?
@@ -61,7 +62,7 @@ public final class Adapter {
         (self.configuration, self.quantization, self.keepsQuantized) = (configuration, quantization, keepsQuantized)
     }
 
-    func countQuantized(_ weights: Int) { quantizedCount += weights }
+    func addQuantized(_ name: String, _ shape: [Int]) { quantized.append((name, shape)) }
 
     /// A and B of every layer, in the order of the model.
     public var parameters: [Parameter] {

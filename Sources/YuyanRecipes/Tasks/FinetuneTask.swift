@@ -13,6 +13,7 @@ public struct FinetuneTask: ModelTask {
             "model": "the folder of a model, or of the run that made it",
             "data": "conversations or instructions: JSON, JSON Lines, CSV or TSV files, folders, globs",
             "lora": "train a low-rank adapter in place of the model's weights",
+            "quantize": "keep the model's matrices in 4 bits while an adapter is trained on them (QLoRA)",
             "template": "the chat template to learn, in place of the model's own: \(ChatTemplate.known.map(\.name).joined(separator: ", "))",
             "validation_fraction": "share of the conversations that is held back to measure by",
         ]
@@ -20,6 +21,7 @@ public struct FinetuneTask: ModelTask {
         public var model = InputPath("")
         public var data: [InputPath] = []
         public var lora: LoRAConfiguration?
+        public var quantize: Quantization?
         public var template: String?
         public var validationFraction = 0.02
 
@@ -40,6 +42,7 @@ public struct FinetuneTask: ModelTask {
     public func validate() throws {
         try settings.check()
         try subject.lora?.check()
+        if subject.quantize != nil, subject.lora == nil { throw InvalidValue("quantize", "is for training an adapter: lora is needed with it") }
         try compute.validateForTraining()
         guard (0..<1).contains(subject.validationFraction) else {
             throw InvalidValue("validation_fraction", "must be at least 0 and below 1, found \(subject.validationFraction)")
@@ -72,7 +75,8 @@ public struct FinetuneTask: ModelTask {
     ) async throws -> TrainingResult {
         let choice = try compute.choose()
         let model = try loadModel(
-            from: folder.url, dtype: choice.dtype, device: choice.device, dropout: settings.dropout, lora: subject.lora, seed: settings.seed)
+            from: folder.url, dtype: choice.dtype, device: choice.device, dropout: settings.dropout, lora: subject.lora,
+            quantization: subject.quantize, seed: settings.seed)
         stage.console.line("\(stage.name): \(model.parameterCount.formatted()) parameters, \(choice.description)")
         if let adapter = model.adapter {
             let trained = adapter.parameters.reduce(0) { $0 + $1.value.count }

@@ -39,12 +39,20 @@ public struct ModelFolder: Sendable {
     }
 
     /// What a benchmark measures: a preset with random weights and at least this context, or the model in a folder.
-    @Engine static func model(_ name: String, vocabularySize: Int, contextLength: Int, _ compute: ComputeSettings) throws -> any LanguageModel {
-        guard let preset = ModelPreset(name) else { return try ModelFolder(InputPath(name)).load(compute).model }
+    @Engine static func model(
+        _ name: String, vocabularySize: Int, contextLength: Int, lora: LoRAConfiguration? = nil, quantization: Quantization? = nil,
+        _ compute: ComputeSettings
+    ) throws -> any LanguageModel {
         let choice = try compute.choose()
+        guard let preset = ModelPreset(name) else {
+            let folder = try ModelFolder(InputPath(name))
+            guard lora != nil else { return try folder.load(compute).model }
+            return try loadModel(from: folder.url, dtype: choice.dtype, device: choice.device, lora: lora, quantization: quantization)
+        }
         var changes = ModelPreset.Changes()
         changes.contextLength = max(preset.shape.contextLength, contextLength)
-        return try preset.model(vocabularySize: vocabularySize, changes, seed: 0, dtype: choice.dtype, device: choice.device)
+        return try preset.model(
+            vocabularySize: vocabularySize, changes, lora: lora, quantization: quantization, seed: 0, dtype: choice.dtype, device: choice.device)
     }
 
     /// The model and the tokenizer, which must fit.

@@ -14,6 +14,9 @@ public struct TrainBenchmark: ModelTask {
             "sequence": "tokens of a row",
             "steps": "steps; the median of all but the first two counts",
             "recompute": "compute activations again instead of keeping them",
+            "optimizer": "adamw keeps 8 bytes for each trained weight beside its master copy, adamw-8bit 2",
+            "lora": "train a low-rank adapter in place of the model's weights",
+            "quantize": "keep the matrices under the adapter in 4 bits",
         ]
 
         public var model = "gpt2"
@@ -22,6 +25,9 @@ public struct TrainBenchmark: ModelTask {
         public var sequence = 512
         public var steps = 8
         public var recompute = false
+        public var optimizer = TrainingConfiguration.Optimizer.adamw
+        public var lora: LoRAConfiguration?
+        public var quantize: Quantization?
 
         public init() {}
     }
@@ -38,6 +44,8 @@ public struct TrainBenchmark: ModelTask {
 
     public func validate() throws {
         try compute.validate()
+        try subject.lora?.check()
+        if subject.quantize != nil, subject.lora == nil { throw InvalidValue("quantize", "is for training an adapter: lora is needed with it") }
         try requirePositive(["vocab_size": subject.vocabSize, "batch": subject.batch, "sequence": subject.sequence, "steps": subject.steps])
     }
 
@@ -52,14 +60,18 @@ public struct TrainBenchmark: ModelTask {
         var shareOfCeiling: Double
         var ceilingGflops: Double
         var peakRssMb: Double
+        /// What `MemoryEstimate` says before.
+        var expectedMb: Double
         var losses: [Double]
     }
 
     public func run(in stage: StageContext) async throws -> Measurement { try await measure() }
 
     @Engine private func measure() throws -> Measurement {
-        let model = try ModelFolder.model(subject.model, vocabularySize: subject.vocabSize, contextLength: subject.sequence, compute)
-        let optimizer = try AdamW(model.parameters, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clip: 1)
+        let model = try ModelFolder.model(
+            subject.model, vocabularySize: subject.vocabSize, contextLength: subject.sequence, lora: subject.lora, quantization: subject.quantize, compute)
+        let optimizer = try AdamW(
+            model.trainable, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clip: 1, eightBit: subject.optimizer == .adamw8Bit)
         let generator = try Generator(seed: 1)
         let rows = try generator.integers(0..<model.vocabularySize, [subject.batch, subject.sequence + 1]).to(device: model.device)
         let inputs = try rows.narrow(1, start: 0, length: subject.sequence).contiguous()
@@ -87,7 +99,15 @@ public struct TrainBenchmark: ModelTask {
         return Measurement(
             model: subject.model, parameters: model.parameterCount, dtype: model.dtype.name, device: "\(model.device)", tokensPerSecond: speed,
             bestTokensPerSecond: tokens / measured[0], shareOfCeiling: speed * operations / ceiling, ceilingGflops: ceiling / 1e9,
-            peakRssMb: peakResidentMegabytes(), losses: losses)
+            peakRssMb: peakResidentMegabytes(), expectedMb: Double(expected(of: model).total) / 1e6, losses: losses)
+    }
+
+    @Engine private func expected(of model: any LanguageModel) -> MemoryEstimate {
+        var configuration = TrainingConfiguration()
+        (configuration.microBatch, configuration.sequenceLength) = (subject.batch, subject.sequence)
+        (configuration.recompute, configuration.optimizer) = (subject.recompute, subject.optimizer)
+        let method = MemoryEstimate.Method(dtype: model.dtype, lora: subject.lora, quantization: subject.quantize)
+        return MemoryEstimate(parameters: model.shapes, method, configuration)
     }
 }
 
