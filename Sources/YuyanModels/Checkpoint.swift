@@ -1,7 +1,7 @@
 public import Foundation
 public import YuyanTensor
 
-/// Reads the model of a Hugging Face folder, or a file of llama2.c (`.bin`).
+/// Reads the model of a Hugging Face folder, or a file of llama2.c (`.bin`, or a folder that holds no other model).
 ///
 /// - Parameters:
 ///   - dtype: nil: the one that the weights are stored in.
@@ -37,7 +37,14 @@ public func loadModel(
 private func loadBase(
     from folder: URL, dtype: DType?, device: Device, dropout: Double?, _ adapt: (ParameterSource, _ prefix: String) throws -> Void
 ) throws -> any LanguageModel {
-    if folder.pathExtension == "bin" { return try LLaMA(llama2c: folder, dtype: dtype ?? .float32, device: device) }
+    if let place = LLaMA2CFile.place(in: folder) {
+        let file = try LLaMA2CFile(place)
+        let source = ParameterSource(tensors: try file.tensors(), of: place, dtype: dtype ?? .float32, device: device)
+        try adapt(source, "")
+        var configuration = file.configuration
+        configuration.dropout = dropout ?? 0
+        return try LLaMA(configuration, source)
+    }
     let file = try ConfigurationFile(folder)
     switch file.kind.modelType {
     case "gpt2":
@@ -48,7 +55,8 @@ private func loadBase(
         try adapt(source, "transformer.")
         return try GPT(configuration, source)
     case let member? where LLaMAConfiguration.Member(rawValue: member) != nil:
-        let configuration = try file.decode(LLaMAConfiguration.self)
+        var configuration = try file.decode(LLaMAConfiguration.self)
+        configuration.dropout = dropout ?? 0
         let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
         try adapt(source, "")
         return try LLaMA(configuration, source)
@@ -67,7 +75,7 @@ private func loadBase(
 
 /// What the weights of a Hugging Face folder are stored in, by its `config.json`; nil where it does not say.
 public func storedDType(of folder: URL) throws -> DType? {
-    if folder.pathExtension == "bin" { return .float32 }
+    if LLaMA2CFile.place(in: folder) != nil { return .float32 }
     if AdapterFolder.exists(in: folder), let base = try AdapterFolder(folder).base { return try storedDType(of: URL(fileURLWithPath: base)) }
     return try ConfigurationFile(folder).storedDType
 }

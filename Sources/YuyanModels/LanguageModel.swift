@@ -38,7 +38,6 @@ extension LanguageModel {
     /// Numbers in the model, an adapter's left out.
     public var parameterCount: Int { shapes.reduce(0) { $0 + $1.shape.reduce(1, *) } }
 }
-}
 
 /// A model of two halves: one reads a source as a whole, the other writes a target that attends to it (T5). Called as a language model, it is
 /// the second half: `ForwardContext.source` is what the first made of the source.

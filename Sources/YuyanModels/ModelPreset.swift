@@ -69,6 +69,7 @@ public enum ModelPreset: Sendable {
             configuration.width = changes.width ?? preset.width
             configuration.feedForwardWidth = preset.feedForwardWidth * configuration.width / preset.width
             configuration.contextLength = changes.contextLength ?? preset.contextLength
+            configuration.dropout = changes.dropout
             return try LLaMA(configuration, source)
         }
     }

@@ -27,6 +27,28 @@ import YuyanTensor
         }
     }
 
+    /// Members of the LLaMA family, with a window shorter than the pieces and one longer.
+    @Test(arguments: ["llama", "mistral 3", "mistral 9", "qwen2", "qwen3"], [[1, 1, 1, 1, 1, 1, 1, 1, 1], [7, 1, 2, 13, 1, 1, 10, 5]])
+    func rotatedKeysAreKept(kind: String, pieces: [Int]) throws {
+        let parts = kind.split(separator: " ")
+        var configuration = LLaMAConfiguration(
+            member: try #require(.init(rawValue: String(parts[0]))), vocabularySize: 61, width: 32, feedForwardWidth: 40, layers: 2, heads: 4,
+            groups: 2,
+            contextLength: 40)
+        configuration.initializerRange = 0.2
+        configuration.window = parts.count > 1 ? Int(parts[1]) : nil
+        let model = try LLaMA(configuration, seed: 4)
+        let count = pieces.reduce(0, +)
+        let tokens = [(0..<count).map { $0 * 7 % 61 }, (0..<count).map { $0 * 11 % 61 }]
+        let whole = try model(ids(tokens), ForwardContext())
+        let cache = KVCache(for: model, batch: 2, capacity: 3)
+        for piece in pieces {
+            let start = cache.length
+            let part = try withInference { try model(ids(tokens.map { Array($0[start..<start + piece]) }), ForwardContext(cache: cache)) }
+            #expect(try difference(part, whole.narrow(1, start: start, length: piece)) < 5e-5)
+        }
+    }
+
     @Test func rowsCanBeChosenAndRepeated() throws {
         let model = try model()
         let tokens = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]

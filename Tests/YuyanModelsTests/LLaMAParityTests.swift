@@ -100,7 +100,7 @@ import YuyanTensor
     }
 
     /// A packed row gives each document what it gets alone.
-    @Test(arguments: [0, 5, 8]) @Engine func documentsOfARowDoNotSeeEachOther(index: Int) throws {
+    @Test(arguments: [0, 7, 10, 12]) @Engine func documentsOfARowDoNotSeeEachOther(index: Int) throws {
         let golden = Self.cases[index]
         let model = try model(golden.configuration)
         let (first, second) = (Array(golden.tokens[0].prefix(9)), Array(golden.tokens[1].prefix(14)))
@@ -114,20 +114,5 @@ import YuyanTensor
                 documents: Tensor([Int32](repeating: 0, count: 9) + [Int32](repeating: 1, count: 14), shape: [1, 23])))
         let alone = try logits(first, ForwardContext()) + logits(second, ForwardContext())
         #expect(zip(packed, alone).allSatisfy { abs($0 - $1) < 1e-5 })
-    }
-
-    @Test(arguments: [
-        (#"{"model_type": "llama", "num_attention_heads": 6, "num_key_value_heads": 4}"#, "num_attention_heads must be a multiple"),
-        (#"{"model_type": "llama", "rope_scaling": {"type": "su"}}"#, #"rope_type "su" is not supported; default, linear"#),
-        (#"{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8}}"#, "needs low_freq_factor"),
-        (#"{"model_type": "gemma"}"#, #"model_type "gemma" is not supported; gpt2, llama, mistral, qwen2, qwen3, t5, mt5 are"#),
-    ])
-    @Engine func aConfigurationThatCannotBeIsRefused(json: String, sentence: String) throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "yuyan-llama-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        try Data(json.utf8).write(to: folder.appending(path: "config.json"))
-        let error = #expect(throws: WeightsError.self) { try loadModel(from: folder) }
-        #expect(error?.description.contains(sentence) == true, "\(String(describing: error))")
     }
 }

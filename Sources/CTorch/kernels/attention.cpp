@@ -305,6 +305,7 @@ yy_status yy_attention(
         TORCH_CHECK(q.scalar_type() == k.scalar_type() && q.scalar_type() == v.scalar_type(),
                     "attention: queries are ", q.scalar_type(), ", keys ", k.scalar_type(), " and values ", v.scalar_type());
         TORCH_CHECK(window <= 0 || causal, "attention: a window looks back, so it needs causal attention");
+        if (window >= k.size(1)) window = 0;  // sees everything
         auto ids = documents ? tensor(documents).contiguous() : at::Tensor();
         TORCH_CHECK(!ids.defined() || (ids.size(0) == k.size(0) && ids.size(1) == k.size(1)),
                     "attention: documents ", ids.defined() ? ids.sizes() : at::IntArrayRef(), " and keys ", k.sizes(), " do not fit");

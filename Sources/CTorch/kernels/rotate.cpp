@@ -85,6 +85,13 @@ yy_status yy_rotate(yy_tensor x, yy_tensor cosines, yy_tensor sines, yy_tensor p
         auto at = positions ? tensor(positions)
                             : at::arange(start, start + tokens, a.options().dtype(at::kLong)).expand({batch, tokens});
         TORCH_CHECK(at.dim() == 2 && at.size(0) == batch && at.size(1) == tokens, "rotate: positions ", at.sizes(), " and ", a.sizes(), " do not fit");
-        return Rotation::apply(a, c, s, at.contiguous());
+        at = at.contiguous();
+        if (positions && at.is_cpu()) {
+            auto *places = at.data_ptr<int64_t>();
+            for (int64_t i = 0; i < at.numel(); i++) {
+                TORCH_CHECK(places[i] >= 0 && places[i] < c.size(0), "rotate: position ", places[i], ", and angles for ", c.size(0));
+            }
+        }
+        return Rotation::apply(a, c, s, at);
     });
 }

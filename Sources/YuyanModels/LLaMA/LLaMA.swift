@@ -10,6 +10,7 @@ public final class LLaMA: LanguageModel {
     public let device: Device
     public let adapter: Adapter?
     public let outputWeight: Tensor
+    public let contextLength: Int
 
     private let embedding: Tensor  // [vocabulary, width]
     private let blocks: [Block]
@@ -26,13 +27,13 @@ public final class LLaMA: LanguageModel {
             ? embedding : source("lm_head.weight", shape: [c.vocabularySize, c.width], initial: .normal(c.initializerRange))
         // Old checkpoints carry the angles as tensors, and tied ones the output matrix a second time.
         try source.finish { $0.hasSuffix("rotary_emb.inv_freq") || c.tiesEmbedding && $0 == "lm_head.weight" }
-        rotary = try RotaryTable(c.rotary, width: c.headWidth, contextLength: c.contextLength, device: source.device)
+        contextLength = c.rotary.extended(c.contextLength)
+        rotary = try RotaryTable(c, reaching: contextLength, device: source.device)
         (self.configuration, parameters) = (c, source.parameters)
         (dtype, device, adapter) = (source.dtype, source.device, source.adapter)
     }
 
     public var vocabularySize: Int { configuration.vocabularySize }
-    public var contextLength: Int { configuration.contextLength }
     public var cacheShape: CacheShape { CacheShape(layers: configuration.layers, groups: configuration.groups, width: configuration.headWidth) }
     public var checkpointPrefix: String { "" }
     public func trainingOperations(sequenceLength: Int) -> Double { configuration.trainingOperations(sequenceLength: sequenceLength) }
@@ -41,12 +42,22 @@ public final class LLaMA: LanguageModel {
         let past = context.cache?.length ?? 0
         let time = tokens.size(1)
         precondition(past + time <= contextLength, "\(past + time) tokens do not fit a context of \(contextLength)")
-        var x = try embedding.embedding(tokens)
-        for block in blocks {
-            x = try context.recompute ? recomputing(x) { [rotary] in try block($0, context, rotary, past) } : block(x, context, rotary, past)
-        }
+        let pass = Pass(context: context, past: past, rotary: rotary, seeds: context.dropoutSeed.map(DropoutSeeds.init))
+        var x = try embedding.embedding(tokens).dropout(configuration.dropout, pass.seeds, 0, 0)
+        for block in blocks { x = try context.recompute ? recomputing(x) { try block($0, pass) } : block(x, pass) }
         return try norm(x)
     }
+}
+
+/// What one forward pass gives to every block.
+private struct Pass {
+    let context: ForwardContext
+    /// Tokens in the cache.
+    let past: Int
+    let rotary: RotaryTable
+    let seeds: DropoutSeeds?
+
+    func rotated(_ x: Tensor) throws -> Tensor { try rotary(x, positions: context.positions, start: past) }
 }
 
 /// x + attention(norm(x)), then x + mlp(norm(x)).
@@ -54,6 +65,7 @@ private struct Block {
     let layer: Int
     let heads, groups, headWidth: Int
     let window: Int?
+    let dropout: Double
     let activation: Activation
     let attentionNorm, feedForwardNorm: RMSNorm
     let queryNorm, keyNorm: RMSNorm?
@@ -61,7 +73,7 @@ private struct Block {
     let gate, up, down: Linear
 
     init(_ c: LLaMAConfiguration, _ source: ParameterSource, layer: Int) throws {
-        (self.layer, heads, groups, headWidth, activation) = (layer, c.heads, c.groups, c.headWidth, c.activation)
+        (self.layer, heads, groups, headWidth, dropout, activation) = (layer, c.heads, c.groups, c.headWidth, c.dropout, c.activation)
         window = layer >= c.firstWindowLayer ? c.window : nil
         let name = "model.layers.\(layer)"
         func linear(_ part: String, _ input: Int, _ output: Int, bias: Bool) throws -> Linear {
@@ -82,23 +94,22 @@ private struct Block {
         feedForwardNorm = try RMSNorm(source, "\(name).post_attention_layernorm", width: c.width, epsilon: c.normEpsilon)
     }
 
-    func callAsFunction(_ x: Tensor, _ context: ForwardContext, _ rotary: RotaryTable, _ past: Int) throws -> Tensor {
-        let x = try x + attention(attentionNorm(x), context, rotary, past)
+    func callAsFunction(_ x: Tensor, _ pass: Pass) throws -> Tensor {
+        let x = try x + attention(attentionNorm(x), pass).dropout(dropout, pass.seeds, layer, 1)
         let y = try feedForwardNorm(x)
-        return try x + down(activation(gate(y)) * up(y))
+        return try x + down(activation(gate(y)) * up(y)).dropout(dropout, pass.seeds, layer, 2)
     }
 
-    private func attention(_ x: Tensor, _ context: ForwardContext, _ rotary: RotaryTable, _ past: Int) throws -> Tensor {
+    private func attention(_ x: Tensor, _ pass: Pass) throws -> Tensor {
         let (batch, time) = (x.size(0), x.size(1))
         var queries = try query(x).reshape(batch, time, heads, headWidth)
         var keys = try key(x).reshape(batch, time, groups, headWidth)
         var values = try value(x).reshape(batch, time, groups, headWidth)
         if let queryNorm, let keyNorm { (queries, keys) = try (queryNorm(queries), keyNorm(keys)) }
-        queries = try rotary(queries, positions: context.positions, start: past)
-        keys = try rotary(keys, positions: context.positions, start: past)
-        if let cache = context.cache { (keys, values) = try cache.extend(layer: layer, keys: keys, values: values) }
+        (queries, keys) = try (pass.rotated(queries), pass.rotated(keys))
+        if let cache = pass.context.cache { (keys, values) = try cache.extend(layer: layer, keys: keys, values: values) }
         let mixed = try Tensor.attention(
-            queries, keys, values, documents: context.documents, window: window, scale: 1 / Double(headWidth).squareRoot())
+            queries, keys, values, documents: pass.context.documents, window: window, scale: 1 / Double(headWidth).squareRoot())
         return try output(mixed.reshape(batch, time, heads * headWidth))
     }
 }

@@ -36,6 +36,8 @@ public struct LLaMAConfiguration: Codable, Sendable, Hashable {
     public var window: Int?
     public var firstWindowLayer: Int
     public var rotary: RotaryConfiguration
+    /// Of the embedding and of what each half of a block adds, while training. `config.json` does not know it: in transformers these models have none.
+    public var dropout = 0.0
 
     enum CodingKeys: String, CodingKey {
         case member = "model_type"
@@ -56,9 +58,11 @@ public struct LLaMAConfiguration: Codable, Sendable, Hashable {
         case window = "sliding_window"
         case usesWindow = "use_sliding_window"
         case firstWindowLayer = "max_window_layers"
+        case layerTypes = "layer_types"
         case rotaryBase = "rope_theta"
         case rotaryScaling = "rope_scaling"
         case rotaryParameters = "rope_parameters"
+        case rotatedPart = "partial_rotary_factor"
     }
 
     public init(
@@ -79,38 +83,66 @@ public struct LLaMAConfiguration: Codable, Sendable, Hashable {
             try values.decodeIfPresent(Value.self, forKey: key) ?? standard
         }
         let member = try values.decode(Member.self, forKey: .member)
+        let isQwen = member == .qwen2 || member == .qwen3
         self.member = member
-        vocabularySize = try value(.vocabularySize, member == .llama || member == .mistral ? 32000 : 151936)
+        vocabularySize = try value(.vocabularySize, isQwen ? 151936 : 32000)
         width = try value(.width, 4096)
         feedForwardWidth = try value(.feedForwardWidth, member == .llama ? 11008 : member == .mistral ? 14336 : 22016)
         layers = try value(.layers, 32)
         heads = try value(.heads, 32)
-        groups = try value(.groups, member == .mistral ? 8 : member == .llama ? heads : 32)
+        // Left out and null are not the same here.
+        groups = try values.contains(.groups) || member == .llama ? value(.groups, heads) : member == .mistral ? 8 : 32
         ownHeadWidth = try values.decodeIfPresent(Int.self, forKey: .ownHeadWidth) ?? (member == .qwen3 ? 128 : nil)
-        activation = try value(.activation, .silu)
+        let function = try value(.activation, Activation.silu.rawValue)
+        guard let activation = Activation(rawValue: function) else {
+            throw WeightsError("hidden_act \"\(function)\" is not supported; \(Activation.allCases.map(\.rawValue).joined(separator: ", ")) are")
+        }
+        self.activation = activation
         contextLength = try value(.contextLength, member == .llama ? 2048 : member == .mistral ? 131072 : 32768)
         normEpsilon = try value(.normEpsilon, 1e-6)
         initializerRange = try value(.initializerRange, 0.02)
         tiesEmbedding = try value(.tiesEmbedding, false)
-        attentionBias = try value(.attentionBias, member == .qwen2)
-        feedForwardBias = try value(.feedForwardBias, false)
-        let window: Int?
-        if member == .mistral, !values.contains(.window) { window = 4096 } else { window = try values.decodeIfPresent(Int.self, forKey: .window) }
-        let isQwen = member == .qwen2 || member == .qwen3
+        // Where transformers has no choice, the key says nothing.
+        attentionBias = try member == .llama || member == .qwen3 ? value(.attentionBias, false) : member == .qwen2
+        feedForwardBias = try member == .llama ? value(.feedForwardBias, false) : false
+        let window = try values.contains(.window) ? values.decodeIfPresent(Int.self, forKey: .window) : 4096
         let usesWindow = try isQwen ? value(.usesWindow, false) : member == .mistral
         self.window = usesWindow ? window : nil
         firstWindowLayer = try isQwen ? value(.firstWindowLayer, 28) : 0
-        rotary =
-            try values.decodeIfPresent(RotaryConfiguration.self, forKey: .rotaryParameters)
-            ?? values.decodeIfPresent(RotaryConfiguration.self, forKey: .rotaryScaling) ?? RotaryConfiguration()
-        if let base = try values.decodeIfPresent(Double.self, forKey: .rotaryBase) { rotary.base = base }
-        guard vocabularySize > 0, width > 0, feedForwardWidth > 0, layers > 0, heads > 0, groups > 0, contextLength > 0, heads % groups == 0,
-            ownHeadWidth != nil || width % heads == 0, headWidth % 2 == 0, self.window.map({ $0 > 0 }) ?? true
-        else {
-            throw WeightsError(
-                "a model of width \(width), \(heads) heads, \(groups) key and value heads, head width \(headWidth), \(layers) layers, vocabulary \(vocabularySize) cannot be: num_attention_heads must be a multiple of num_key_value_heads, the head width even, and all positive"
-            )
+        let rule = try values.decodeIfPresent(RotaryConfiguration.self, forKey: .rotaryScaling).map { ($0, CodingKeys.rotaryScaling) }
+        let parameters = try values.decodeIfPresent(RotaryConfiguration.self, forKey: .rotaryParameters).map { ($0, CodingKeys.rotaryParameters) }
+        rotary = RotaryConfiguration()
+        var hasBase = false
+        if let (rule, key) = rule ?? parameters {
+            rotary = rule
+            hasBase = try values.nestedContainer(keyedBy: RotaryConfiguration.CodingKeys.self, forKey: key).contains(.base)
         }
+        if !hasBase { rotary.base = try value(.rotaryBase, rotary.base) }
+        guard rotary.base > 0 else { throw WeightsError("rope_theta must be above 0, found \(rotary.base)") }
+        if try value(.rotatedPart, 1.0) != 1 { throw WeightsError("partial_rotary_factor: heads of this family turn as a whole, so it must be 1") }
+        if let mistake { throw WeightsError(mistake) }
+        if isQwen, let types = try values.decodeIfPresent([String].self, forKey: .layerTypes) {
+            let said = (0..<layers).map { self.window != nil && $0 >= firstWindowLayer ? "sliding_attention" : "full_attention" }
+            guard types == said else {
+                throw WeightsError(
+                    "layer_types must be what use_sliding_window, sliding_window and max_window_layers say: windows in the last layers only")
+            }
+        }
+    }
+
+    /// Why no model has this shape, in a sentence that names the key; nil where one has.
+    private var mistake: String? {
+        let counts: [(CodingKeys, Int?)] = [
+            (.vocabularySize, vocabularySize), (.width, width), (.feedForwardWidth, feedForwardWidth), (.layers, layers), (.heads, heads),
+            (.groups, groups), (.ownHeadWidth, ownHeadWidth), (.contextLength, contextLength), (.window, window),
+        ]
+        for (key, count) in counts {
+            if let count, !(1..<1 << 28 ~= count) { return "\(key.rawValue) must be above 0 and below \(1 << 28), found \(count)" }
+        }
+        if heads % groups != 0 { return "num_attention_heads must be a multiple of num_key_value_heads, found \(heads) and \(groups)" }
+        if ownHeadWidth == nil, width % heads != 0 { return "hidden_size must be a multiple of num_attention_heads, found \(width) and \(heads)" }
+        if headWidth % 2 != 0 { return "the width of a head must be even, because rotary positions turn pairs; found \(headWidth)" }
+        return nil
     }
 
     public func encode(to encoder: any Encoder) throws {

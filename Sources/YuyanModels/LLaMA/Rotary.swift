@@ -24,6 +24,11 @@ public struct RotaryConfiguration: Codable, Sendable, Hashable {
     public var attentionFactor: Double?
     public var betaFast: Double?
     public var betaSlow: Double?
+    /// Yarn's sharpness of attention, as DeepSeek states it: it grows with one and shrinks with the other.
+    public var attentionScale: Double?
+    public var attentionScaleAll: Double?
+    /// Whether yarn's two borders are whole elements; nil: they are.
+    public var truncates: Bool?
 
     enum CodingKeys: String, CodingKey {
         case kind = "rope_type"
@@ -36,6 +41,12 @@ public struct RotaryConfiguration: Codable, Sendable, Hashable {
         case attentionFactor = "attention_factor"
         case betaFast = "beta_fast"
         case betaSlow = "beta_slow"
+        case attentionScale = "mscale"
+        case attentionScaleAll = "mscale_all_dim"
+        case truncates = "truncate"
+        case rotatedPart = "partial_rotary_factor"
+        case fullLayers = "full_attention"
+        case windowLayers = "sliding_attention"
     }
 
     public init() {}
@@ -55,11 +66,21 @@ public struct RotaryConfiguration: Codable, Sendable, Hashable {
         attentionFactor = try values.decodeIfPresent(Double.self, forKey: .attentionFactor)
         betaFast = try values.decodeIfPresent(Double.self, forKey: .betaFast)
         betaSlow = try values.decodeIfPresent(Double.self, forKey: .betaSlow)
+        attentionScale = try values.decodeIfPresent(Double.self, forKey: .attentionScale)
+        attentionScaleAll = try values.decodeIfPresent(Double.self, forKey: .attentionScaleAll)
+        truncates = try values.decodeIfPresent(Bool.self, forKey: .truncates)
+        if values.contains(.fullLayers) || values.contains(.windowLayers) {
+            throw WeightsError("rope_parameters: one rule for all layers is expected, found one for each kind of layer")
+        }
+        if try values.decodeIfPresent(Double.self, forKey: .rotatedPart) ?? 1 != 1 {
+            throw WeightsError("partial_rotary_factor: heads of this family turn as a whole, so it must be 1")
+        }
+        guard originalContext.map({ $0 > 0 }) ?? true else { throw WeightsError("original_max_position_embeddings must be above 0") }
         guard kind == .plain || kind == .dynamic || factor.map({ $0 > 0 }) == true else {
             throw WeightsError("rope_type \"\(name)\" needs a factor above 0")
         }
-        if kind == .llama3, lowFrequencyFactor == nil || highFrequencyFactor == nil || originalContext == nil {
-            throw WeightsError("rope_type \"llama3\" needs low_freq_factor, high_freq_factor and original_max_position_embeddings")
+        if kind == .llama3, lowFrequencyFactor == nil || highFrequencyFactor == nil {
+            throw WeightsError("rope_type \"llama3\" needs low_freq_factor and high_freq_factor")
         }
     }
 
@@ -74,6 +95,9 @@ public struct RotaryConfiguration: Codable, Sendable, Hashable {
         try values.encodeIfPresent(attentionFactor, forKey: .attentionFactor)
         try values.encodeIfPresent(betaFast, forKey: .betaFast)
         try values.encodeIfPresent(betaSlow, forKey: .betaSlow)
+        try values.encodeIfPresent(attentionScale, forKey: .attentionScale)
+        try values.encodeIfPresent(attentionScaleAll, forKey: .attentionScaleAll)
+        try values.encodeIfPresent(truncates, forKey: .truncates)
     }
 
     /// The angle that one position turns element i of `width / 2`, and what cosines and sines are multiplied by.
@@ -99,39 +123,50 @@ public struct RotaryConfiguration: Codable, Sendable, Hashable {
             let context = Double(originalContext ?? contextLength)
             /// The element that turns so often in the original context.
             func element(_ turns: Double) -> Double { Double(width) * log(context / (turns * 2 * .pi)) / (2 * log(base)) }
-            let low = max(element(betaFast ?? 32).rounded(.down), 0)
-            let high = min(element(betaSlow ?? 1).rounded(.up), Double(width - 1))
+            let (first, last) = (element(betaFast ?? 32), element(betaSlow ?? 1))
+            let low = max(truncates == false ? first : first.rounded(.down), 0)
+            let high = min(truncates == false ? last : last.rounded(.up), Double(width - 1))
             let span = high == low ? 0.001 : high - low
             let angles = plain.enumerated().map { index, angle in
                 let ramp = min(max((Double(index) - low) / span, 0), 1)
                 return angle / factor * ramp + angle * (1 - ramp)
             }
-            return (angles, attentionFactor ?? (factor > 1 ? 0.1 * log(factor) + 1 : 1))
+            func sharpness(_ scale: Double) -> Double { factor > 1 ? 0.1 * scale * log(factor) + 1 : 1 }
+            if let attentionFactor { return (angles, attentionFactor) }
+            guard let attentionScale, let attentionScaleAll, attentionScale != 0, attentionScaleAll != 0 else { return (angles, sharpness(1)) }
+            return (angles, sharpness(attentionScale) / sharpness(attentionScaleAll))
         }
+    }
+
+    /// How many positions a model sees whose configuration says `contextLength`: yarn is switched on in a `config.json` without raising
+    /// max_position_embeddings.
+    func extended(_ contextLength: Int) -> Int {
+        guard kind == .yarn, let factor else { return contextLength }
+        return max(contextLength, Int(min(factor * Double(originalContext ?? contextLength), 0x1p28)))
     }
 }
 
-/// Cosines and sines of every position that a model can see, float32 [context, width / 2].
+/// Cosines and sines of every position that a model can see, float32 [positions, width / 2].
 struct RotaryTable {
     let cosines: Tensor
     let sines: Tensor
 
-    init(_ configuration: RotaryConfiguration, width: Int, contextLength: Int, device: Device) throws {
-        let (angles, scale) = configuration.frequencies(width: width, contextLength: contextLength)
+    init(_ configuration: LLaMAConfiguration, reaching positions: Int, device: Device) throws {
+        let (angles, scale) = configuration.rotary.frequencies(width: configuration.headWidth, contextLength: configuration.contextLength)
         // In float32 from here on, as transformers computes them: models were trained so.
         let frequencies = angles.map { Float($0) }
         var cosines: [Float] = []
         var sines: [Float] = []
-        cosines.reserveCapacity(contextLength * frequencies.count)
-        sines.reserveCapacity(contextLength * frequencies.count)
-        for position in 0..<contextLength {
+        cosines.reserveCapacity(positions * frequencies.count)
+        sines.reserveCapacity(positions * frequencies.count)
+        for position in 0..<positions {
             for frequency in frequencies {
                 let angle = Float(position) * frequency
                 cosines.append(cos(angle) * Float(scale))
                 sines.append(sin(angle) * Float(scale))
             }
         }
-        let shape = [contextLength, frequencies.count]
+        let shape = [positions, frequencies.count]
         self.cosines = try Tensor(cosines, shape: shape, device: device)
         self.sines = try Tensor(sines, shape: shape, device: device)
     }

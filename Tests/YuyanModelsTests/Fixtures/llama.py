@@ -43,11 +43,40 @@ def main():
                 rope_parameters=dict(rope_type="yarn", rope_theta=1000.0, factor=4.0, original_max_position_embeddings=16),
             ),
         ),
+        (
+            "Llama",
+            dict(
+                num_key_value_heads=2,
+                rope_parameters=dict(
+                    rope_type="yarn",
+                    rope_theta=1000.0,
+                    factor=4.0,
+                    original_max_position_embeddings=16,
+                    truncate=False,
+                    mscale=0.7,
+                    mscale_all_dim=1.1,
+                    beta_fast=20.0,
+                ),
+            ),
+        ),
+        ("Llama", dict(num_key_value_heads=2, rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0, factor=2.0))),
         ("Mistral", dict(num_key_value_heads=2, sliding_window=7)),
         ("Mistral", dict(num_key_value_heads=4, sliding_window=None, head_dim=6)),
         ("Qwen2", dict(num_key_value_heads=2, tie_word_embeddings=True)),
         ("Qwen2", dict(num_key_value_heads=4, use_sliding_window=True, sliding_window=5, max_window_layers=1)),
         ("Qwen3", dict(num_key_value_heads=2, head_dim=16)),
+        (
+            "Qwen3",
+            dict(
+                num_key_value_heads=1,
+                head_dim=6,
+                tie_word_embeddings=True,
+                attention_bias=True,
+                use_sliding_window=True,
+                sliding_window=9,
+                max_window_layers=1,
+            ),
+        ),
     ]:
         configuration = getattr(transformers, f"{kind}Config")(**{**tiny, **settings}, attn_implementation="eager")
         model = getattr(transformers, f"{kind}ForCausalLM")(configuration).float().eval()
