@@ -3,8 +3,8 @@ public import YuyanTensor
 
 /// What a training will take of memory, in bytes, from shapes alone: before a weight is read.
 ///
-/// Counted is what the training of this library keeps; the figures of activations are those of a Transformer block whose matrices are given. About a fifth may be
-/// missing or too much.
+/// Counted is what the training of this library keeps; the figures of activations are those of a Transformer block whose matrices are given. It may say
+/// up to a quarter too much, for adapters of small models more, but hardly too little.
 public struct MemoryEstimate: Codable, Sendable, Hashable {
     /// The model's, adapters among them.
     public var weights = 0
@@ -51,7 +51,8 @@ public struct MemoryEstimate: Codable, Sendable, Hashable {
         let adapter = adapted.reduce(0) { $0 + (method.lora?.rank ?? 0) * ($1.shorter + $1.longer) }
         if method.lora != nil {
             // NF4: half a byte, and of each block of 64 one byte and 4/256.
-            weights = method.quantization == nil ? count * element : Int(Double(inBlocks) * (0.5 + (1 + 4.0 / 256) / 64)) + (count - inBlocks) * element
+            weights =
+                method.quantization == nil ? count * element : Int(Double(inBlocks) * (0.5 + (1 + 4.0 / 256) / 64)) + (count - inBlocks) * element
             weights += adapter * 4
             gradients = adapter * 4
             optimizer = Self.moments(adapter, configuration.optimizer)
@@ -77,7 +78,9 @@ public struct MemoryEstimate: Codable, Sendable, Hashable {
         }
         // On the way back one block is there (again), with the gradients of its largest parts, and a matrix that is widened.
         let widest = matrices.filter { $0.block != nil }.max { $0.count < $1.count }
-        let inHand = rows * 3 * (widest?.longer ?? 0) * (method.lora == nil ? element : 4) + (method.quantization == nil ? 0 : 2 * (widest?.count ?? 0) * element)
+        let inHand =
+            rows * 3 * (widest?.longer ?? 0) * (method.lora == nil ? element : 4)
+            + (method.quantization == nil ? 0 : 2 * (widest?.count ?? 0) * element)
         let vocabulary = outer?.longer ?? 0
         let logits = min(rows, method.lora == nil ? max(512, (128 << 20) / max(vocabulary * element, 1)) : 512) * vocabulary * element
         activations = kept + max(inHand + (configuration.recompute ? largest : 0), 2 * logits)

@@ -1,7 +1,7 @@
 import Foundation
-import YuyanModels
+public import YuyanModels
 import YuyanTensor
-import YuyanTraining
+public import YuyanTraining
 
 /// Measure training speed on random tokens.
 public struct TrainBenchmark: ModelTask {
@@ -69,7 +69,8 @@ public struct TrainBenchmark: ModelTask {
 
     @Engine private func measure() throws -> Measurement {
         let model = try ModelFolder.model(
-            subject.model, vocabularySize: subject.vocabSize, contextLength: subject.sequence, lora: subject.lora, quantization: subject.quantize, compute)
+            subject.model, vocabularySize: subject.vocabSize, contextLength: subject.sequence, lora: subject.lora, quantization: subject.quantize,
+            compute)
         let optimizer = try AdamW(
             model.trainable, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clip: 1, eightBit: subject.optimizer == .adamw8Bit)
         let generator = try Generator(seed: 1)
