@@ -15,7 +15,10 @@ public import YuyanText
 @Engine public func generate(
     _ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration
 ) throws -> Generation {
-    Generation(decoding: try Decoding(model, tokenizer: tokenizer, prompts: [prompt], configuration: configuration))
+    Generation(
+        decoding: configuration.beams > 1
+            ? try BeamSearch(model, tokenizer: tokenizer, prompt: prompt, configuration: configuration)
+            : try Sampling(model, tokenizer: tokenizer, prompts: [prompt], configuration: configuration))
 }
 
 /// Continues a prompt and collects what `generate` streams: one completion a sample.
@@ -34,13 +37,25 @@ public import YuyanText
     progress: (Int) -> Void = { _ in }
 ) async throws -> [[Completion]] {
     var configuration = configuration
+    if configuration.beams > 1 {
+        var completions: [[Completion]] = []
+        for prompt in prompts {
+            var found = Array(repeating: Completion(), count: max(0, configuration.samples))
+            for try await event in try generate(model, tokenizer: tokenizer, prompt: prompt, configuration: configuration) {
+                found[event.sample].add(event)
+            }
+            completions.append(found)
+            progress(completions.count)
+        }
+        return completions
+    }
     configuration.seed = configuration.seed ?? .random(in: 0...UInt64.max)
     var completions = Array(repeating: Array(repeating: Completion(), count: max(0, configuration.samples)), count: prompts.count)
     var finished = 0
     for (_, all) in Dictionary(grouping: prompts.indices, by: { prompts[$0].count }).sorted(by: { $0.key < $1.key }) {
         for start in stride(from: 0, to: all.count, by: batch) {
             let group = Array(all[start..<min(start + batch, all.count)])
-            let decoding = try Decoding(
+            let decoding = try Sampling(
                 model, tokenizer: tokenizer, prompts: group.map { prompts[$0] }, numbers: group, configuration: configuration)
             for try await event in Generation(decoding: decoding) {
                 let (prompt, sample) = event.sample.quotientAndRemainder(dividingBy: configuration.samples)
@@ -55,19 +70,22 @@ public import YuyanText
 
 /// The events of one generation, in order.
 public struct Generation: AsyncSequence, Sendable {
-    let decoding: Decoding
+    let decoding: any Decoding
 
     public func makeAsyncIterator() -> Iterator { Iterator(decoding: decoding) }
 
     /// Runs a step whenever the events of the one before are used up.
     public struct Iterator: AsyncIteratorProtocol {
-        let decoding: Decoding
+        let decoding: any Decoding
         private var events: ArraySlice<GenerationEvent> = []
 
-        init(decoding: Decoding) { self.decoding = decoding }
+        init(decoding: any Decoding) { self.decoding = decoding }
 
         public mutating func next() async throws -> GenerationEvent? {
-            if events.isEmpty { events = try await decoding.step(isCancelled: Task.isCancelled)[...] }
+            while events.isEmpty {
+                guard let new = try await decoding.step(isCancelled: Task.isCancelled) else { return nil }
+                events = new[...]
+            }
             return events.popFirst()
         }
     }

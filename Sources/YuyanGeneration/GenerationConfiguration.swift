@@ -24,6 +24,17 @@ public struct GenerationConfiguration: Codable, Sendable, Hashable {
     public var seed: UInt64?
     /// Answers generated at once. Answer i is the same however many there are, up to rounding.
     public var samples = 1
+    /// Answers that are followed at once, of which the most probable as wholes are given (beam search); 1: none but the one that is drawn. With more,
+    /// temperature, top-k, top-p, min-p and the seed play no part, and `samples` are the best so many.
+    public var beams = 1
+    /// A finished beam's score is its log-probability divided by length^this: above 0 favours long answers (Wu et al. 2016 in its simple form).
+    public var lengthPenalty = 1.0
+    /// Whether the search ends as soon as there are as many finished answers as beams; else when no better one can come.
+    public var earlyStopping = false
+    /// Groups that the beams are divided into, each of which avoids what those before it say (Vijayakumar et al. 2018).
+    public var beamGroups = 1
+    /// What a token loses for each beam of an earlier group that has it at this place.
+    public var diversityPenalty = 0.0
     /// Texts that end an answer; they are not part of it.
     public var stop: [String] = []
     /// Tokens that end an answer, besides the tokenizer's end of text.
@@ -57,6 +68,13 @@ public struct GenerationConfiguration: Codable, Sendable, Hashable {
         try require(minP >= 0 && minP <= 1, "min_p", "must be from 0 to 1, found \(minP)")
         try require(repetitionPenalty > 0 && repetitionPenalty.isFinite, "repetition_penalty", "must be above 0, found \(repetitionPenalty)")
         try require(samples >= 1, "samples", "must be at least 1, found \(samples)")
+        try require(beams >= 1, "beams", "must be at least 1, found \(beams)")
+        try require(beams == 1 || samples <= beams, "samples", "must be at most the \(beams) beams, found \(samples)")
+        try require(lengthPenalty.isFinite, "length_penalty", "must be a number, found \(lengthPenalty)")
+        try require(
+            beamGroups >= 1 && beams % beamGroups == 0, "beam_groups", "must divide the \(beams) beams, found \(beamGroups)")
+        try require(diversityPenalty >= 0 && diversityPenalty.isFinite, "diversity_penalty", "must be 0 or above, found \(diversityPenalty)")
+        try require(beams == 1 || topLogprobs == 0, "top_logprobs", "is not given by beam search; leave one of them out")
         try require(topLogprobs >= 0, "top_logprobs", "must be 0 or above, found \(topLogprobs)")
         try require(!stop.contains(""), "stop", "must not hold an empty text")
     }

@@ -16,7 +16,6 @@ import YuyanTensor
         var logits: [[[Double]]]
         var gradientNorms: [String: Double]
         var gradients: [String: [Double]]
-        var greedy: [[Int64]]
     }
 
     static let cases: [Case] = {

@@ -41,11 +41,6 @@ def main():
         result.loss.backward()
         gradients = {name: float(parameter.grad.norm()) for name, parameter in model.named_parameters()}
         samples = {name: [float(x) for x in parameter.grad.flatten()[::7][:12]] for name, parameter in model.named_parameters()}
-        with torch.no_grad():
-            greedy = [
-                model.generate(source[row : row + 1, : lengths[row]], max_new_tokens=14, do_sample=False, use_cache=False)[0, 1:].tolist()
-                for row in range(2)
-            ]
         cases.append(
             {
                 "configuration": {**json.loads(configuration.to_json_string(use_diff=False)), "tie_word_embeddings": settings["tie_word_embeddings"]},
@@ -57,7 +52,6 @@ def main():
                 "logits": [[[round(x, 6) for x in position] for position in row[::-1][::5]] for row in result.logits.tolist()],
                 "gradientNorms": gradients,
                 "gradients": samples,
-                "greedy": greedy,
             }
         )
     path = pathlib.Path(__file__).with_suffix(".json")
