@@ -31,11 +31,14 @@ public struct ChatSession: Sendable {
     private let tokenizer: Tokenizer
     private let template: ChatTemplate
     private let contextLength: Int
+    /// What stands behind every prompt.
+    private let ending: [Int32]
 
-    /// A conversation. `template` nil: the tokenizer's own.
+    /// A conversation. `template` nil: the tokenizer's own. `endsPrompts`: whether a prompt ends with the end of a text, as what an encoder-decoder reads does.
     /// Throws `GenerationError` where there is no template, `TokenizerError` where the tokenizer lacks one of its markers.
     public init(
-        tokenizer: Tokenizer, template: ChatTemplate? = nil, contextLength: Int, system: String? = nil, messages: [Message] = []
+        tokenizer: Tokenizer, template: ChatTemplate? = nil, contextLength: Int, endsPrompts: Bool = false, system: String? = nil,
+        messages: [Message] = []
     ) throws {
         guard let template = template ?? tokenizer.chatTemplate else {
             let names = ChatTemplate.known.map(\.name).joined(separator: ", ")
@@ -48,6 +51,7 @@ public struct ChatSession: Sendable {
             )
         }
         (self.tokenizer, self.template, self.contextLength) = (tokenizer, template, contextLength)
+        ending = endsPrompts ? [tokenizer.special.eos].compactMap { $0 } : []
         (self.system, self.messages) = (system, messages)
         _ = try template.encode([Message(role: "user", content: "")], with: tokenizer, addingGenerationPrompt: true)
     }
@@ -63,7 +67,7 @@ public struct ChatSession: Sendable {
         let room = contextLength - min(configuration.maxTokens, contextLength / 4)
         func tokens(from beginning: Int, _ knowledge: [String]) throws -> [Int32] {
             let shown = (system.map { [Message(role: "system", content: $0)] } ?? []) + all[beginning...]
-            return try template.encode(shown, knowledge: knowledge, with: tokenizer, addingGenerationPrompt: true).ids
+            return try template.encode(shown, knowledge: knowledge, with: tokenizer, addingGenerationPrompt: true).ids + ending
         }
         func prompt(_ tokens: [Int32], from beginning: Int, passages: Int) -> Prompt {
             Prompt(
@@ -103,6 +107,9 @@ public struct ChatSession: Sendable {
         }
         return prompt(fits, from: question, passages: least > 0 ? 1 : 0)
     }
+
+    /// What the model wrote, as a person reads it.
+    public func read(_ text: String) -> String { template.read(text) }
 
     /// Adds what the assistant said. With nothing said, the question is taken back.
     public mutating func answer(_ text: String) {

@@ -4,6 +4,7 @@ public import YuyanTensor
 public enum ModelPreset: Sendable {
     case gpt(GPTConfiguration.Preset)
     case llama(LLaMAConfiguration.Preset)
+    case t5(T5Configuration.Preset)
 
     /// What is said in place of a preset.
     public struct Changes: Sendable {
@@ -23,17 +24,22 @@ public enum ModelPreset: Sendable {
             self = .gpt(preset)
         } else if let preset = LLaMAConfiguration.preset(name) {
             self = .llama(preset)
+        } else if let preset = T5Configuration.preset(name) {
+            self = .t5(preset)
         } else {
             return nil
         }
     }
 
-    public static var names: [String] { GPTConfiguration.presets.map(\.name) + LLaMAConfiguration.presets.map(\.name) }
+    public static var names: [String] {
+        GPTConfiguration.presets.map(\.name) + LLaMAConfiguration.presets.map(\.name) + T5Configuration.presets.map(\.name)
+    }
 
     public var name: String {
         switch self {
         case .gpt(let preset): preset.name
         case .llama(let preset): preset.name
+        case .t5(let preset): preset.name
         }
     }
 
@@ -42,6 +48,7 @@ public enum ModelPreset: Sendable {
         switch self {
         case .gpt(let preset): (preset.width, preset.heads, preset.contextLength, preset.learningRate, preset.batchTokens)
         case .llama(let preset): (preset.width, preset.heads, preset.contextLength, preset.learningRate, preset.batchTokens)
+        case .t5(let preset): (preset.width, preset.heads, 512, preset.learningRate, preset.batchTokens)
         }
     }
 
@@ -71,6 +78,14 @@ public enum ModelPreset: Sendable {
             configuration.contextLength = changes.contextLength ?? preset.contextLength
             configuration.dropout = changes.dropout
             return try LLaMA(configuration, source)
+        case .t5(let preset):
+            var configuration = T5Configuration(preset: preset, vocabularySize: vocabularySize)
+            (configuration.encoderLayers, configuration.decoderLayers) = (changes.layers ?? preset.layers, changes.layers ?? preset.layers)
+            configuration.heads = changes.heads ?? preset.heads
+            configuration.width = changes.width ?? preset.width
+            configuration.feedForwardWidth = preset.feedForwardWidth * configuration.width / preset.width
+            configuration.dropout = changes.dropout
+            return try T5(configuration, source)
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import CTorch
+import Foundation
 
 /// Where a tensor lives: the CPU, or one CUDA GPU.
 public enum Device: Sendable, Hashable, CustomStringConvertible {
@@ -52,6 +53,20 @@ public enum Runtime {
     public static var threadCount: Int {
         get { Int(yy_thread_count()) }
         set { yy_set_thread_count(Int32(newValue)) }
+    }
+    /// Bytes of main memory that a program can still take: the system's, or what its control group leaves; nil where the system does not say.
+    public static var availableMemory: Int? {
+        /// The number behind a word at the beginning of a line; of a file without words the only one.
+        func number(_ word: String, in file: String) -> Int? {
+            let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+            let line = text.split(separator: "\n").first { $0.hasPrefix(word) }
+            return line?.split(separator: " ").lazy.compactMap { Int($0) }.first
+        }
+        guard let system = number("MemAvailable:", in: "/proc/meminfo").map({ $0 * 1024 }) else { return nil }
+        let group = "/sys/fs/cgroup/memory."
+        guard let limit = number("", in: group + "max"), let used = number("", in: group + "current") else { return system }
+        // What is kept of files can be given back.
+        return min(system, limit - used + (number("file ", in: group + "stat") ?? 0))
     }
     /// 0 until `loadCUDA` has succeeded.
     public static var cudaDeviceCount: Int { Int(yy_cuda_count()) }

@@ -44,6 +44,8 @@ public struct ChatTemplate: Codable, Sendable, Hashable {
     public var knowledgeStandsBefore = false
     /// Whether white space around a message is taken away.
     public var trims = false
+    /// What a line end is written as, for models whose vocabulary has none (PromptCLUE: `_`); nil: as it is.
+    public var lineEnd: String?
     /// What ends the assistant's answer: tokens where the tokenizer has them, else texts.
     public var stop: [String]
 
@@ -56,6 +58,12 @@ public struct ChatTemplate: Codable, Sendable, Hashable {
     public init(name: String, system: Turn, user: Turn, assistant: Turn, stop: [String]) {
         (self.name, self.system, self.user, self.assistant, self.stop) = (name, system, user, assistant, stop)
     }
+
+    /// A text as the model reads and writes it.
+    public func written(_ text: String) -> String { lineEnd.map { text.replacing("\n", with: $0) } ?? text }
+
+    /// What the model wrote, as a person reads it.
+    public func read(_ text: String) -> String { lineEnd.map { text.replacing($0, with: "\n") } ?? text }
 
     /// The conversation as one text; with the assistant's cue at the end when a reply is to be generated.
     ///
@@ -110,7 +118,7 @@ public struct ChatTemplate: Codable, Sendable, Hashable {
         let lastAnswer = messages.lastIndex { $0.role == "assistant" }
         var pieces: [Piece] = []
         func write(_ text: String, isContent: Bool = false, isAnswer: Bool = false) {
-            if !text.isEmpty { pieces.append(Piece(text: text, isContent: isContent, isAnswer: isAnswer)) }
+            if !text.isEmpty { pieces.append(Piece(text: written(text), isContent: isContent, isAnswer: isAnswer)) }
         }
         write(opening)
         for (index, message) in messages.enumerated() {

@@ -40,9 +40,13 @@ extension ChatTemplate {
     public static let belle = ChatTemplate(
         name: "belle", system: Turn("", "\n\n"), user: Turn("Human: ", "\n\n"), assistant: Turn("Assistant: ", "{eos}"), stop: ["</s>", "Human:"])
 
-    /// PromptCLUE's prompts end with `答案：`; `\n` is written as `_` (see `PromptCLUE`).
-    public static let promptCLUE = ChatTemplate(
-        name: "promptclue", system: Turn("", "\n"), user: Turn("", "\n"), assistant: Turn("答案：", "{eos}"), stop: ["</s>"])
+    /// PromptCLUE's prompts end with `答案：`, and line ends are `_` on the way in and out (github.com/clue-ai/PromptCLUE).
+    public static let promptCLUE: ChatTemplate = {
+        var template = ChatTemplate(
+            name: "promptclue", system: Turn("", "\n"), user: Turn("", "\n"), assistant: Turn("答案：", "{eos}"), stop: ["</s>"])
+        template.lineEnd = "_"
+        return template
+    }()
 
     /// The fine-tuned Chinese GPT-3 models of ModelScope: up to three earlier turns, and passages that were looked up.
     public static let gpt3: ChatTemplate = {

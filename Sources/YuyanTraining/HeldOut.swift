@@ -31,10 +31,14 @@ extension LanguageModel {
     /// Σ −log p(label) / divisor over the labels of a batch.
     func loss(of batch: Batch, outputWeight: Tensor, divisor: Double, dropoutSeed: UInt64? = nil, recompute: Bool = false) throws -> Tensor {
         let shape = [batch.rows, batch.columns]
-        let context = ForwardContext(
+        var context = ForwardContext(
             positions: try batch.positions.map { try Tensor($0, shape: shape, device: device).to(.int64) },
             documents: try batch.documents.map { try Tensor($0, shape: shape, device: device) },
             dropoutSeed: dropoutSeed, recompute: recompute)
+        if let source = batch.source, let reader = self as? any EncoderDecoder {
+            let tokens = try Tensor(source.tokens, shape: [batch.rows, source.columns], device: device).to(.int64)
+            context.source = try reader.encode(tokens, lengths: source.lengths, context)
+        }
         let hidden = try self(Tensor(batch.inputs, shape: shape, device: device).to(.int64), context)
         return try .linearCrossEntropy(
             hidden.reshape(batch.inputs.count, hidden.size(-1)), outputWeight, targets: Tensor(batch.labels, device: device).to(.int64),
@@ -45,11 +49,13 @@ extension LanguageModel {
 extension Batch {
     /// Refuses ids that the model has no row for, and rows longer than it can see.
     func check(for model: any LanguageModel) throws {
-        guard columns <= model.contextLength else {
+        precondition((source != nil) == (model is any EncoderDecoder), "an encoder-decoder reads sources, and no other model does")
+        // T5 knows distances, not places: its length has no end.
+        guard source != nil || columns <= model.contextLength else {
             throw TrainingError(
                 "the data's rows of \(columns) tokens do not fit the model's context of \(model.contextLength); lower sequence_length")
         }
-        let highest = max(inputs.max() ?? 0, labels.max() ?? 0)
+        let highest = max(inputs.max() ?? 0, labels.max() ?? 0, source?.tokens.max() ?? 0)
         guard highest < model.vocabularySize, inputs.allSatisfy({ $0 >= 0 }) else {
             throw TrainingError(
                 "the data holds token \(highest), the model's vocabulary ends at \(model.vocabularySize - 1); pack the data with the model's tokenizer"

@@ -132,7 +132,7 @@ import YuyanText
                 reason = .interrupted
                 break
             }
-            let stepTokens = batches.reduce(0) { $0 + $1.inputs.count }
+            let stepTokens = batches.reduce(0) { $0 + $1.tokenCount }
             step += 1
             tokens += stepTokens
             lastLoss = update.loss
@@ -213,7 +213,7 @@ import YuyanText
     /// One update from these micro-batches; nil, with nothing changed, when the run was interrupted in the middle.
     func takeStep(_ batches: [Batch]) throws -> Update? {
         let labels = batches.reduce(0) { $0 + $1.labelCount }
-        let batchTokens = batches.reduce(0) { $0 + $1.inputs.count }
+        let batchTokens = batches.reduce(0) { $0 + $1.tokenCount }
         var loss = 0.0
         for (index, batch) in batches.enumerated() {
             model.adapter?.dropoutSeed = dropoutSeed(configuration.seed, step: step, microBatch: index)

@@ -68,7 +68,8 @@ struct Chat: AsyncParsableCommand {
     @Engine private func converse(_ generation: GenerationConfiguration, _ compute: ComputeSettings) async throws {
         let (model, tokenizer, description) = try ModelFolder(InputPath(model)).loadPair(compute)
         var session = try ChatSession(
-            tokenizer: tokenizer, template: template.map(ChatTemplate.named), contextLength: model.contextLength, system: system)
+            tokenizer: tokenizer, template: template.map(ChatTemplate.named), contextLength: model.contextLength,
+            endsPrompts: model is any EncoderDecoder, system: system)
         let console = Console.standard
         console.line(description, .faint)
         console.line("/reset  /system TEXT  /save FILE  /exit", .faint)
@@ -111,7 +112,8 @@ struct Chat: AsyncParsableCommand {
         StandardOutput.write(console.styled("燕：", .green))
         var text = ""
         for try await event in try generate(model, tokenizer: tokenizer, prompt: prompt.tokens, configuration: prompt.configuration) {
-            if case .text(_, let more) = event {
+            if case .text(_, let written) = event {
+                let more = session.read(written)
                 text += more
                 StandardOutput.write(more)
             }

@@ -187,11 +187,11 @@ import YuyanText
         #expect(reader.emptyRecords == 4)
     }
 
-    @Test func conversationsForFineTuningHoldNoRunningText() throws {
-        let text = try folder.write("a.txt", "文")
-        #expect(errorSentence { _ = try readConversations([text]) }.contains("fine-tuning needs conversations"))
+    @Test func examplesForFineTuningHoldNoComparisons() throws {
+        let ranked = try folder.write("a.jsonl", #"{"prompt": "问", "chosen": "好", "rejected": "坏"}"#)
+        #expect(errorSentence { _ = try readExamples([ranked]) }.contains("fine-tuning needs conversations, pairs or texts"))
         let empty = try folder.write("b.jsonl", "\n")
-        #expect(errorSentence { _ = try readConversations([empty]) } == "\(empty): there are no conversations to learn from")
+        #expect(errorSentence { _ = try readExamples([empty]) } == "\(empty): there is nothing to learn from")
     }
 
     /// The second line is written only after the first record has been handed out: a reader that wanted the whole file would wait for ever.

@@ -15,8 +15,34 @@ public struct Batch: Sendable, Hashable {
     public var documents: [Int32]?
     /// [rows × columns] the position within its document. Nil where positions simply count along the row.
     public var positions: [Int32]?
+    /// What an encoder-decoder reads before it writes; nil for other models.
+    public var source: Source?
     /// How many labels are not ignored: what the summed loss of a step is divided by.
     public var labelCount: Int
+
+    /// Tokens read: the source's among them.
+    public var tokenCount: Int { inputs.count + (source?.tokens.count ?? 0) }
+
+    /// Sources of an encoder-decoder, one for each row.
+    public struct Source: Sendable, Hashable {
+        /// Positions in each row.
+        public var columns: Int
+        /// [rows × columns] token ids.
+        public var tokens: [Int32]
+        /// How many of each row count; the rest is padding.
+        public var lengths: [Int]
+
+        /// Padding, one token of which counts in each row: attention needs something to look at.
+        init(rows: Int, columns: Int, padding: Int32) {
+            self.columns = columns
+            (tokens, lengths) = ([Int32](repeating: padding, count: rows * columns), [Int](repeating: 1, count: rows))
+        }
+
+        mutating func fill(_ row: Int, _ ids: ArraySlice<Int32>) {
+            tokens.replaceSubrange(row * columns..<row * columns + ids.count, with: ids)
+            lengths[row] = ids.count
+        }
+    }
 
     /// A batch of padding: no document and no label anywhere.
     init(rows: Int, columns: Int, padding: Int32, separatesDocuments: Bool) {

@@ -72,20 +72,16 @@ public struct RecordReader {
     }
 }
 
-/// All conversations that `paths` hold; documents among them are an error, since nothing in them is a question or an answer.
-public func readConversations(_ paths: [String]) throws -> [Conversation] {
+/// All that fine-tuning can learn from in `paths`: conversations, pairs and texts. Comparisons among them are an error.
+public func readExamples(_ paths: [String]) throws -> [Record] {
     var reader = try RecordReader(paths)
-    var conversations: [Conversation] = []
+    var records: [Record] = []
     while let record = try reader.next() {
-        switch record {
-        case .conversation(let conversation): conversations.append(conversation)
-        case .pair(let pair):
-            conversations.append(Conversation(id: pair.id, question: pair.input, answer: pair.target, source: pair.source, metadata: pair.metadata))
-        case .document, .comparison:
-            let kind = if case .document = record { "running text" } else { "a comparison of answers" }
-            throw DataError("\(record.source): \(record.id) is \(kind), and fine-tuning needs conversations or question–answer records")
+        if case .comparison = record {
+            throw DataError("\(record.source): \(record.id) is a comparison of answers, and fine-tuning needs conversations, pairs or texts")
         }
+        records.append(record)
     }
-    guard !conversations.isEmpty else { throw DataError("\(paths.joined(separator: ", ")): there are no conversations to learn from") }
-    return conversations
+    guard !records.isEmpty else { throw DataError("\(paths.joined(separator: ", ")): there is nothing to learn from") }
+    return records
 }

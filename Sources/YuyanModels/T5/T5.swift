@@ -27,9 +27,10 @@ public final class T5: EncoderDecoder {
         decoderBias = try DistanceBias(c, source, "decoder", bidirectional: false)
         decoder = try (0..<c.decoderLayers).map { try DecoderBlock(c, source, layer: $0) }
         decoderNorm = try RMSNorm(source, "decoder.final_layer_norm", width: c.width, epsilon: c.normEpsilon)
+        // A new output matrix is small enough that all tokens begin about equal; transformers draws it √width times as large.
+        let spread = c.initializerFactor / Double(c.width).squareRoot()
         outputWeight =
-            try c.tiesEmbedding
-            ? embedding : source("lm_head.weight", shape: [c.vocabularySize, c.width], initial: .normal(c.initializerFactor))
+            try c.tiesEmbedding ? embedding : source("lm_head.weight", shape: [c.vocabularySize, c.width], initial: .normal(spread))
         // The embedding stands in some files three times, and tied models have the output matrix too.
         try source.finish { $0.hasSuffix(".embed_tokens.weight") || c.tiesEmbedding && $0 == "lm_head.weight" }
         (self.configuration, parameters) = (c, source.parameters)

@@ -100,3 +100,40 @@ public struct T5Configuration: Codable, Sendable, Hashable {
         return base + min(exact + Int(share * Float(count - exact)), count - 1)
     }
 }
+
+// MARK: Presets
+
+extension T5Configuration {
+    /// A size of version 1.1: gated, with an output matrix of its own.
+    public struct Preset: Sendable, Hashable {
+        public var name: String
+        /// Of each half.
+        public var layers: Int
+        public var heads: Int
+        public var headWidth: Int
+        public var width: Int
+        public var feedForwardWidth: Int
+        public var learningRate: Double
+        /// Tokens of one update.
+        public var batchTokens: Int
+    }
+
+    /// From `t5-small` on: Raffel et al. 2020 in the sizes of version 1.1; PromptCLUE is `t5-base`.
+    public static let presets: [Preset] = [
+        Preset(name: "t5-nano", layers: 2, heads: 4, headWidth: 32, width: 128, feedForwardWidth: 352, learningRate: 1e-3, batchTokens: 8_192),
+        Preset(name: "t5-micro", layers: 4, heads: 8, headWidth: 32, width: 256, feedForwardWidth: 704, learningRate: 1e-3, batchTokens: 8_192),
+        Preset(name: "t5-mini", layers: 4, heads: 6, headWidth: 64, width: 384, feedForwardWidth: 1024, learningRate: 1e-3, batchTokens: 16_384),
+        Preset(name: "t5-small", layers: 8, heads: 6, headWidth: 64, width: 512, feedForwardWidth: 1024, learningRate: 1e-3, batchTokens: 65_536),
+        Preset(name: "t5-base", layers: 12, heads: 12, headWidth: 64, width: 768, feedForwardWidth: 2048, learningRate: 1e-3, batchTokens: 65_536),
+        Preset(name: "t5-large", layers: 24, heads: 16, headWidth: 64, width: 1024, feedForwardWidth: 2816, learningRate: 1e-3, batchTokens: 65_536),
+    ]
+
+    public static func preset(_ name: String) -> Preset? { presets.first { $0.name == name } }
+
+    public init(preset: Preset, vocabularySize: Int) {
+        (modelType, self.vocabularySize, width, headWidth) = ("t5", vocabularySize, preset.width, preset.headWidth)
+        (feedForwardWidth, encoderLayers, decoderLayers, heads) = (preset.feedForwardWidth, preset.layers, preset.layers, preset.heads)
+        (buckets, maximumDistance, dropout, normEpsilon, initializerFactor) = (32, 128, 0, 1e-6, 1)
+        (feedForward, tiesEmbedding, decoderStart, contextLength) = (.gatedGELU, false, 0, 512)
+    }
+}

@@ -138,7 +138,8 @@ public struct GenerateTask: ModelTask {
             var own = configuration
             if isChat {
                 var session = try ChatSession(
-                    tokenizer: tokenizer, template: template, contextLength: model.contextLength, system: subject.system)
+                    tokenizer: tokenizer, template: template, contextLength: model.contextLength, endsPrompts: model is any EncoderDecoder,
+                    system: subject.system)
                 let asked = try session.ask(prompt, knowledge: passages, configuration)
                 if asked.omittedPassages > 0 {
                     stage.console.warn("\(asked.omittedPassages) of \(passages.count) passages do not fit the context beside the question")
@@ -157,7 +158,9 @@ public struct GenerateTask: ModelTask {
             let seconds = (clock.now - begin) / .seconds(1)
             let made = completions.reduce(0) { $0 + $1.tokens.count }
             answers += completions.map {
-                Answer(prompt: prompt, $0, isChat: isChat, tokensPerSecond: Double(made) / seconds)
+                var completion = $0
+                if isChat, let template = template ?? tokenizer.chatTemplate { completion.text = template.read(completion.text) }
+                return Answer(prompt: prompt, completion, isChat: isChat, tokensPerSecond: Double(made) / seconds)
             }
         }
         return answers

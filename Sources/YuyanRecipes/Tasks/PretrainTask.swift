@@ -45,6 +45,10 @@ public struct PretrainTask: ModelTask {
         try settings.check()
         try compute.validateForTraining()
         guard let preset else { return }
+        if case .t5 = preset {
+            throw InvalidValue(
+                "model", "\(preset.name) reads a source and writes a target, so it learns from pairs: yuyan finetune --preset \(preset.name)")
+        }
         let width = subject.width ?? preset.shape.width
         let heads = subject.heads ?? preset.shape.heads
         try requirePositive(["width": width, "heads": heads, "layers": subject.layers ?? 1])

@@ -1,14 +1,14 @@
 import YuyanText
 
-/// What became of the conversations given to a `ConversationLoader`.
-public struct ConversationReport: Sendable, Codable, Hashable {
-    /// Conversations given.
-    public var conversations = 0
-    /// Of them, cut after their last whole answer that fits.
+/// What became of the records given to a loader of examples.
+public struct ExampleReport: Sendable, Codable, Hashable {
+    /// Examples made of the records given.
+    public var examples = 0
+    /// Of them, shortened: a conversation ends after its last whole answer that fits, an input or a source loses its end.
     public var truncated = 0
-    /// Of them, left out because even the first answer does not end within the sequence length.
+    /// Of them, left out because not even the first answer ends within the sequence length.
     public var tooLong = 0
-    /// Of them, left out because the assistant says nothing.
+    /// Of them, left out because there is nothing to write.
     public var withoutAnswer = 0
     /// Positions filled in one epoch.
     public var tokens = 0
@@ -16,34 +16,34 @@ public struct ConversationReport: Sendable, Codable, Hashable {
     public var answerTokens = 0
     /// Rows in one epoch, of the sequence length each.
     public var rows = 0
+
+    var nothingLeft: String {
+        "none of the \(examples) examples can be learnt from: \(withoutAnswer) have no answer, and \(tooLong) have none that ends"
+    }
 }
 
-/// Conversations as ids in one flat array, 4 bytes per token: the top bit marks the assistant's tokens.
-struct EncodedConversations: Sendable {
-    private(set) var report = ConversationReport()
+/// Examples as ids in one flat array, 4 bytes per token: the top bit marks what is learnt.
+struct EncodedExamples: Sendable {
+    private(set) var report = ExampleReport()
     private var tokens: [UInt32] = []
     private var starts: [Int] = [0]
 
     private static let answerBit: UInt32 = 1 << 31
 
-    /// Encodes on all cores and cuts each conversation to `limit` tokens, after an answer.
-    init(_ conversations: [Conversation], tokenizer: Tokenizer, template: ChatTemplate, limit: Int) throws {
+    /// Encodes on all cores and cuts each example to `limit` tokens.
+    init(_ records: [Record], encoder: ExampleEncoder, limit: Int) throws {
         let batchSize = 4096
-        for start in stride(from: 0, to: conversations.count, by: batchSize) {
-            let batch = Array(conversations[start..<min(start + batchSize, conversations.count)])
-            let encoded = try parallelMap(batch) { conversation in
-                do {
-                    return try template.encode(conversation.messages, with: tokenizer, addingGenerationPrompt: false)
-                } catch {
-                    throw DataError("\(conversation.id): the conversation cannot be encoded: \(error)")
-                }
+        for start in stride(from: 0, to: records.count, by: batchSize) {
+            let batch = Array(records[start..<min(start + batchSize, records.count)])
+            for examples in try parallelMap(batch, { try encoder.examples(of: $0, limit: limit) }) {
+                for example in examples { append(example, limit: limit) }
             }
-            for (ids, answer) in encoded { append(ids, answer, limit: limit) }
         }
     }
 
-    private mutating func append(_ ids: [Int32], _ answer: [Bool], limit: Int) {
-        report.conversations += 1
+    private mutating func append(_ example: ExampleEncoder.Example, limit: Int) {
+        report.examples += 1
+        let (ids, answer) = (example.ids, example.isLearnt)
         // An answer ends at its last token; what follows the last one that fits teaches nothing.
         let ends = ids.indices.dropFirst().filter { answer[$0] && ($0 + 1 == ids.count || !answer[$0 + 1]) }
         guard let lastEnd = ends.last else {
@@ -54,7 +54,7 @@ struct EncodedConversations: Sendable {
             report.tooLong += 1
             return
         }
-        if end < lastEnd { report.truncated += 1 }
+        if end < lastEnd || example.isShortened { report.truncated += 1 }
         tokens += zip(ids, answer).prefix(end + 1).map { id, isAnswer in UInt32(bitPattern: id) | (isAnswer ? Self.answerBit : 0) }
         starts.append(tokens.count)
         report.tokens += end
@@ -75,7 +75,7 @@ struct EncodedConversations: Sendable {
         return checksum.value
     }
 
-    /// Calls `body` with position, input and label (`Batch.ignored` outside the answers) for each position of a conversation.
+    /// Calls `body` with position, input and label (`Batch.ignored` outside the answers) for each position of an example.
     func forEachPosition(of index: Int, _ body: (_ position: Int, _ input: Int32, _ label: Int32) -> Void) {
         let tokens = tokens[starts[index]..<starts[index + 1]]
         for (position, (token, next)) in zip(tokens, tokens.dropFirst()).enumerated() {

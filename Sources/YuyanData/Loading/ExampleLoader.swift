@@ -1,51 +1,46 @@
 public import YuyanText
 
-/// Conversations for fine-tuning: whole ones packed into rows of `sequenceLength` positions, with labels on the assistant's tokens only (the
-/// end-of-turn token among them) and never from one conversation to the next. `documents` tells them apart, `positions` restart.
+/// Examples for fine-tuning a model that goes on with a text: whole ones packed into rows of `sequenceLength` positions, with labels on what the model should
+/// write only (`ExampleEncoder`) and never from one example to the next. `documents` tells them apart, `positions` restart.
 ///
-/// They are encoded once; each epoch packs and orders them anew from the seed. A conversation that is too long is cut after its last
-/// answer that ends in time, and left out if none does: `report` counts both.
-public struct ConversationLoader: BatchSource, Sendable {
+/// They are encoded once; each epoch packs and orders them anew from the seed. `report` counts what was shortened and left out.
+public struct ExampleLoader: BatchSource, Sendable {
     /// Rows that this rank takes in a step; it may change during a run.
     public var batchSize: Int
     /// Positions in a row.
     public let sequenceLength: Int
     /// Rows in one epoch, the same in all.
     public var rowsPerEpoch: Int { report.rows }
-    /// What became of the conversations.
-    public let report: ConversationReport
+    /// What became of the records.
+    public let report: ExampleReport
 
-    private let conversations: EncodedConversations
+    private let examples: EncodedExamples
     private let lengths: [Int]
     private let padding: Int32
     private let isShuffled: Bool
     private var cursor: RowCursor
     private var plan: (epoch: Int, rows: PackedRows)
 
-    /// A loader of `conversations`.
+    /// A loader of `records`.
     ///
     /// - Parameters:
-    ///   - template: the tokenizer's own by default, else Yuyan's.
+    ///   - template: of conversations: the tokenizer's own by default, else Yuyan's.
     ///   - batchSize: rows per rank and step.
     ///   - seed: what packing and order depend on.
     ///   - shuffled: false for one fixed order, for measuring.
     ///   - epochs: nil to go on for ever. The last batch of a limited run may have fewer rows.
     ///   - rank: which of `worldSize` equal shares of each global batch to take. A share that gets no row of the last batch is a row of padding.
-    /// - Throws: `DataError` where no conversation is left to learn from, or a marker of the template is not in the vocabulary.
+    /// - Throws: `DataError` where nothing is left to learn from, or a marker of the template is not in the vocabulary.
     public init(
-        _ conversations: [Conversation], tokenizer: Tokenizer, template: ChatTemplate? = nil, sequenceLength: Int, batchSize: Int, seed: UInt64,
+        _ records: [Record], tokenizer: Tokenizer, template: ChatTemplate? = nil, sequenceLength: Int, batchSize: Int, seed: UInt64,
         shuffled: Bool = true, epochs: Int? = nil, rank: Int = 0, worldSize: Int = 1
     ) throws {
         precondition(sequenceLength > 0, "a sequence has at least one position")
-        self.conversations = try EncodedConversations(
-            conversations, tokenizer: tokenizer, template: template ?? tokenizer.chatTemplate ?? .yuyan, limit: sequenceLength + 1)
-        var report = self.conversations.report
-        guard self.conversations.count > 0 else {
-            throw DataError(
-                "none of the \(report.conversations) conversations can be learnt from (\(report.tooLong) have no answer that ends within "
-                    + "\(sequenceLength) tokens, \(report.withoutAnswer) have no answer)")
-        }
-        lengths = self.conversations.lengths
+        let encoder = try ExampleEncoder(tokenizer: tokenizer, template: template ?? tokenizer.chatTemplate ?? .yuyan)
+        examples = try EncodedExamples(records, encoder: encoder, limit: sequenceLength + 1)
+        var report = examples.report
+        guard examples.count > 0 else { throw DataError("\(report.nothingLeft) within \(sequenceLength) tokens") }
+        lengths = examples.lengths
         padding = tokenizer.special.pad ?? tokenizer.special.eos ?? 0
         self.sequenceLength = sequenceLength
         self.batchSize = batchSize
@@ -54,7 +49,7 @@ public struct ConversationLoader: BatchSource, Sendable {
         report.rows = plan.rows.count
         self.report = report
         cursor = RowCursor(
-            seed: seed, rowsPerEpoch: report.rows, dataIdentity: mix(self.conversations.identity ^ UInt64(sequenceLength)), epochs: epochs,
+            seed: seed, rowsPerEpoch: report.rows, dataIdentity: mix(examples.identity ^ UInt64(sequenceLength)), epochs: epochs,
             rank: rank,
             worldSize: worldSize)
     }
@@ -90,7 +85,7 @@ public struct ConversationLoader: BatchSource, Sendable {
     private func fill(_ batch: inout Batch, row: Int, items: ArraySlice<Int32>) {
         var start = row * sequenceLength
         for (number, item) in items.enumerated() {
-            conversations.forEachPosition(of: Int(item)) { position, input, label in
+            examples.forEachPosition(of: Int(item)) { position, input, label in
                 batch.inputs[start + position] = input
                 batch.labels[start + position] = label
                 batch.documents?[start + position] = Int32(number)

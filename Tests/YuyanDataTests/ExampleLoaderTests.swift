@@ -4,7 +4,7 @@ import YuyanText
 
 @testable import YuyanData
 
-@Suite struct ConversationLoaderTests {
+@Suite struct ExampleLoaderTests {
     let tokenizer: Tokenizer
     let conversations: [Conversation]
 
@@ -26,13 +26,14 @@ import YuyanText
         _ conversations: [Conversation]? = nil, sequenceLength: Int = 100, batchSize: Int = 4, seed: UInt64 = 3, shuffled: Bool = true,
         epochs: Int? = nil,
         rank: Int = 0, worldSize: Int = 1
-    ) throws -> ConversationLoader {
-        try ConversationLoader(
-            conversations ?? self.conversations, tokenizer: tokenizer, sequenceLength: sequenceLength, batchSize: batchSize, seed: seed,
+    ) throws -> ExampleLoader {
+        try ExampleLoader(
+            (conversations ?? self.conversations).map(Record.conversation), tokenizer: tokenizer, sequenceLength: sequenceLength,
+            batchSize: batchSize, seed: seed,
             shuffled: shuffled, epochs: epochs, rank: rank, worldSize: worldSize)
     }
 
-    private func batches(_ loader: ConversationLoader) throws -> [Batch] {
+    private func batches(_ loader: ExampleLoader) throws -> [Batch] {
         var loader = loader
         var batches: [Batch] = []
         while let batch = try loader.next() { batches.append(batch) }
@@ -137,12 +138,34 @@ import YuyanText
             let loader = try loader([long, silent, short], sequenceLength: sequenceLength, epochs: 1)
             #expect([loader.report.truncated, loader.report.tooLong] == cut, "length \(sequenceLength)")
             #expect(loader.report.withoutAnswer == 1)
-            #expect(loader.report.conversations == 3)
+            #expect(loader.report.examples == 3)
             #expect(loader.report.tokens == kept + 4)
         }
         #expect(
             errorSentence { _ = try loader([long, silent], sequenceLength: 6) }
-                == "none of the 2 conversations can be learnt from (1 have no answer that ends within 6 tokens, 1 have no answer)")
+                == "none of the 2 examples can be learnt from: 1 have no answer, and 1 have none that ends within 6 tokens")
+    }
+
+    /// A pair is learnt on its target and the end of the text alone, a text whole, in pieces where it is long.
+    @Test func pairsAndTextsAreLearntAsTheyStand() throws {
+        let end = try #require(tokenizer.special.eos)
+        func letters(_ text: String) -> [Int32] { tokenizer.encode(text) }
+        func only(_ record: Record, _ length: Int) throws -> (batches: [Batch], report: ExampleReport) {
+            var source = try ExampleLoader([record], tokenizer: tokenizer, sequenceLength: length, batchSize: 1, seed: 1, shuffled: false, epochs: 1)
+            var batches: [Batch] = []
+            while let batch = try source.next() { batches.append(batch) }
+            return (batches, source.report)
+        }
+        let pair = Record.pair(Pair(id: "1", input: "abcde", target: "xy", source: ""))
+        let whole = try only(pair, 10)
+        #expect(whole.batches[0].inputs.prefix(7) == letters("abcdexy")[...])
+        #expect(whole.batches[0].labels.filter { $0 != Batch.ignored } == letters("xy") + [end] && whole.report.truncated == 0)
+        let short = try only(pair, 4)
+        #expect(short.batches[0].inputs == letters("abxy") && short.report.truncated == 1)
+        #expect(errorSentence { _ = try only(pair, 1) }.hasPrefix("none of the 1 examples can be learnt from"))
+        let text = try only(.document(Document(id: "1", text: "abcdefgh", source: "")), 4)
+        let labels = text.batches.map { $0.labels.filter { $0 != Batch.ignored } }
+        #expect(labels.sorted { $0.count > $1.count } == [letters("bcde"), letters("gh") + [end]])
     }
 
     @Test func withoutShufflingTheOrderIsFixed() throws {
@@ -155,8 +178,8 @@ import YuyanText
         let template = ChatTemplate(open: "<|im_{role}|>", close: "<|im_end|>", stop: [])
         #expect(
             errorSentence {
-                _ = try ConversationLoader(
-                    conversations, tokenizer: tokenizer, template: template, sequenceLength: 50, batchSize: 1, seed: 0)
+                _ = try ExampleLoader(
+                    conversations.map(Record.conversation), tokenizer: tokenizer, template: template, sequenceLength: 50, batchSize: 1, seed: 0)
             }.hasPrefix("0: the conversation cannot be encoded: "))
     }
 }
@@ -185,13 +208,13 @@ import YuyanText
     }
 }
 
-@Suite struct ConversationSplitTests {
+@Suite struct RecordSplitTests {
     @Test func theSplitIsByTextAndHoldsOneBackAtLeast() {
-        let all = (0..<500).map { Conversation(id: "\($0)", question: "问\($0 % 400)", answer: "答", source: "") }
+        let all = (0..<500).map { Record.conversation(Conversation(id: "\($0)", question: "问\($0 % 400)", answer: "答", source: "")) }
         let (train, validation) = split(all, validationFraction: 0.1)
         #expect(train.count + validation.count == 500)
         #expect((20...100).contains(validation.count))
-        #expect(Set(train.map(\.messages)).isDisjoint(with: validation.map(\.messages)))
+        #expect(Set(train.map(\.text)).isDisjoint(with: validation.map(\.text)))
         #expect(Set(split(all.reversed(), validationFraction: 0.1).validation) == Set(validation))
         #expect(split(Array(all.prefix(2)), validationFraction: 0.0001).validation.count == 1)
         #expect(split(all, validationFraction: 0).validation.isEmpty)
