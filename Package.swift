@@ -76,7 +76,7 @@ let targets: [Target] = [
     tests("YuyanModels", ["YuyanModels", "YuyanTensor"], fixtures: true),
     tests("YuyanTraining", ["YuyanTraining", "YuyanTensor", "YuyanModels", "YuyanData", "YuyanText"], fixtures: true),
     tests("YuyanGeneration", ["YuyanGeneration", "YuyanTensor", "YuyanModels", "YuyanText"], fixtures: true),
-    tests("YuyanEvaluation", ["YuyanEvaluation", "YuyanTensor", "YuyanModels", "YuyanText", "YuyanData", "YuyanGeneration"]),
+    tests("YuyanEvaluation", ["YuyanEvaluation", "YuyanTensor", "YuyanModels", "YuyanText", "YuyanData", "YuyanGeneration"], fixtures: true),
     tests("YuyanRecipes", ["YuyanRecipes"]),
     tests("yuyan", ["yuyan", "YuyanData", "YuyanText"]),
 ]

@@ -43,7 +43,8 @@ public struct FactAccuracy: Sendable, Codable {
     batch: Int = 32,
     progress: (Int, Int) -> Void = { _, _ in }
 ) async throws -> FactAccuracy {
-    let empty = try ChatSession(tokenizer: tokenizer, template: template, contextLength: model.contextLength)
+    let empty = try ChatSession(
+        tokenizer: tokenizer, template: template, contextLength: model.contextLength, endsPrompts: model is any EncoderDecoder)
     var configuration = GenerationConfiguration.greedy(maxTokens: maxTokens)
     let prompts = try questions.map { question in
         var chat = empty

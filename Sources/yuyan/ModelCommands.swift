@@ -19,7 +19,7 @@ struct Finetune: StageCommand {
 
 struct EvaluateGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "evaluate", abstract: "Measure a model.", subcommands: [EvaluatePerplexity.self, EvaluateFacts.self])
+        commandName: "evaluate", abstract: "Measure a model.", subcommands: [EvaluatePerplexity.self, EvaluateFacts.self, EvaluateBLEU.self])
 }
 
 struct EvaluatePerplexity: StageCommand {
@@ -32,6 +32,13 @@ struct EvaluatePerplexity: StageCommand {
 struct EvaluateFacts: StageCommand {
     typealias Configuration = EvaluateTask
     static let path = "yuyan evaluate facts"
+
+    @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+}
+
+struct EvaluateBLEU: StageCommand {
+    typealias Configuration = BLEUTask
+    static let path = "yuyan evaluate bleu"
 
     @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 }
