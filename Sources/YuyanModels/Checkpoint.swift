@@ -136,16 +136,25 @@ public struct GenerationTokens: Codable, Sendable, Hashable {
 
     public init(bos: Int? = nil, eos: [Int], pad: Int? = nil) { (self.bos, self.eos, self.pad) = (bos, eos, pad) }
 
-    /// What `generation_config.json` of a folder says, else its `config.json`; nil where neither says anything.
+    /// What `generation_config.json` of a folder says, else its `config.json`; nil where neither says anything. Tokens beyond the vocabulary, which
+    /// Chinese models inherited from GPT-2's defaults, are not there.
     public init?(contentsOf folder: URL) throws {
-        for name in ["generation_config.json", "config.json"] {
-            guard let data = try? Data(contentsOf: folder.appending(path: name)) else { continue }
+        func object(_ name: String) throws -> [String: Any]? {
+            guard let data = try? Data(contentsOf: folder.appending(path: name)) else { return nil }
             guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {
                 throw WeightsError("\(folder.appending(path: name).path) is not JSON")
             }
-            let eos = object["eos_token_id"] as? [Int] ?? (object["eos_token_id"] as? Int).map { [$0] } ?? []
+            return object
+        }
+        let configuration = try object("config.json")
+        let vocabularySize = configuration?["vocab_size"] as? Int ?? .max
+        for object in [try object("generation_config.json"), configuration] {
+            func tokens(_ key: String) -> [Int] {
+                (object?[key] as? [Int] ?? (object?[key] as? Int).map { [$0] } ?? []).filter { 0..<vocabularySize ~= $0 }
+            }
+            let eos = tokens("eos_token_id")
             guard !eos.isEmpty else { continue }
-            self.init(bos: object["bos_token_id"] as? Int, eos: eos, pad: object["pad_token_id"] as? Int)
+            self.init(bos: tokens("bos_token_id").first, eos: eos, pad: tokens("pad_token_id").first)
             return
         }
         return nil

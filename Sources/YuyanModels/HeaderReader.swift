@@ -203,7 +203,7 @@ struct HeaderReader {
 
 extension [Int] {
     /// The product of numbers that are not negative, with 0 taken as `emptyAs`; nil when it does not fit.
-    fileprivate func checkedProduct(emptyAs: Int) -> Int? {
+    func checkedProduct(emptyAs: Int) -> Int? {
         var product = 1
         for value in self {
             let (next, overflow) = product.multipliedReportingOverflow(by: value == 0 ? emptyAs : value)

@@ -1,36 +1,65 @@
 public import Foundation
 public import YuyanTensor
 
-/// The tensors of a Hugging Face folder: `model.safetensors`, or the shards that `model.safetensors.index.json` lists.
+/// What a file says about one of its tensors.
+public struct TensorDescription: Sendable, Hashable {
+    public let dtype: DType
+    public let shape: [Int]
+}
+
+/// A file of named tensors.
+protocol TensorFile {
+    var url: URL { get }
+    var names: [String] { get }
+    func description(of name: String) -> TensorDescription?
+    func tensor(_ name: String) throws -> Tensor
+}
+
+extension SafeTensorsFile: TensorFile {
+    func description(of name: String) -> TensorDescription? { entry(name).map { TensorDescription(dtype: $0.dtype, shape: $0.shape) } }
+}
+
+/// The tensors of a Hugging Face folder: `model.safetensors`, or the shards that `model.safetensors.index.json` lists; where there are neither, those
+/// of `pytorch_model.bin`, read without executing anything (`TorchFile`).
 public struct Weights {
     /// Where they are.
     public let folder: URL
     /// In the order of the files and of their data.
     public let names: [String]
-    private let files: [String: SafeTensorsFile]
+    private let files: [String: any TensorFile]
 
     static let fileName = "model.safetensors"
     static let indexName = "model.safetensors.index.json"
+    static let torchName = "pytorch_model.bin"
+    static let torchIndexName = "pytorch_model.bin.index.json"
 
     /// Opens and checks every file. Throws `WeightsError` when one is missing, is not sound, or does not hold what the index says.
     public init(folder: URL) throws {
         self.folder = folder
-        let single = folder.appending(path: Self.fileName)
-        let index = folder.appending(path: Self.indexName)
-        if FileManager.default.fileExists(atPath: single.path) {
-            let file = try SafeTensorsFile(single)
-            names = file.names
-            files = Dictionary(uniqueKeysWithValues: file.names.map { ($0, file) })
-        } else if FileManager.default.fileExists(atPath: index.path) {
-            (names, files) = try Self.openShards(of: try WeightsIndex(contentsOf: index), index, in: folder)
-        } else {
-            throw WeightsError("\(folder.path): there is neither \(Self.fileName) nor \(Self.indexName)")
+        for (single, index) in [(Self.fileName, Self.indexName), (Self.torchName, Self.torchIndexName)].map({
+            (folder.appending(path: $0), folder.appending(path: $1))
+        }) {
+            if FileManager.default.fileExists(atPath: single.path) {
+                let file = try Self.open(single)
+                names = file.names
+                files = Dictionary(uniqueKeysWithValues: file.names.map { ($0, file) })
+                return
+            }
+            if FileManager.default.fileExists(atPath: index.path) {
+                (names, files) = try Self.openShards(of: try WeightsIndex(contentsOf: index), index, in: folder)
+                return
+            }
         }
+        throw WeightsError("\(folder.path): there is neither \(Self.fileName) nor \(Self.torchName), nor an index of shards of either")
     }
 
-    private static func openShards(of index: WeightsIndex, _ url: URL, in folder: URL) throws -> (names: [String], files: [String: SafeTensorsFile]) {
+    private static func open(_ url: URL) throws -> any TensorFile {
+        ["bin", "pt", "pth"].contains(url.pathExtension) ? try TorchFile(url) : try SafeTensorsFile(url)
+    }
+
+    private static func openShards(of index: WeightsIndex, _ url: URL, in folder: URL) throws -> (names: [String], files: [String: any TensorFile]) {
         var names: [String] = []
-        var files: [String: SafeTensorsFile] = [:]
+        var files: [String: any TensorFile] = [:]
         for (shard, listed) in Dictionary(grouping: index.shards.keys, by: { index.shards[$0] ?? "" }).sorted(by: { $0.key < $1.key }) {
             let example = (listed.min() ?? "").quoted
             // A path out of the folder is not a name that any exporter writes.
@@ -41,12 +70,12 @@ public struct Weights {
             guard FileManager.default.fileExists(atPath: path.path) else {
                 throw WeightsError("\(url.path): the shard \(shard.quoted) of tensor \(example) is missing from the folder")
             }
-            let file = try SafeTensorsFile(path)
-            if let missing = listed.filter({ file.entry($0) == nil }).min() {
-                throw WeightsError("\(path.path): there is no tensor \(missing.quoted), though \(indexName) says so")
+            let file = try open(path)
+            if let missing = listed.filter({ file.description(of: $0) == nil }).min() {
+                throw WeightsError("\(path.path): there is no tensor \(missing.quoted), though \(url.lastPathComponent) says so")
             }
             if let extra = file.names.first(where: { index.shards[$0] != shard }) {
-                throw WeightsError("\(path.path): tensor \(extra.quoted) should not be here by \(indexName)")
+                throw WeightsError("\(path.path): tensor \(extra.quoted) should not be here by \(url.lastPathComponent)")
             }
             names += file.names
             for name in file.names { files[name] = file }
@@ -54,13 +83,13 @@ public struct Weights {
         return (names, files)
     }
 
-    /// Dtype, shape and place of a tensor; nil when there is none of this name.
-    public func entry(_ name: String) -> SafeTensorsEntry? { files[name]?.entry(name) }
+    /// Dtype and shape of a tensor; nil when there is none of this name.
+    public func entry(_ name: String) -> TensorDescription? { files[name]?.description(of: name) }
 
     /// Names and shapes of all, as they are stored.
     public var shapes: [(name: String, shape: [Int])] { names.map { ($0, entry($0)?.shape ?? []) } }
 
-    /// The tensor on the CPU, over the file's own pages (`SafeTensorsFile.tensor`).
+    /// The tensor on the CPU, over the file's own pages (`SafeTensorsFile.tensor`, `TorchFile.tensor`).
     public func tensor(_ name: String) throws -> Tensor {
         guard let file = files[name] else { throw WeightsError("\(folder.path): there is no tensor \(name.quoted)") }
         return try file.tensor(name)

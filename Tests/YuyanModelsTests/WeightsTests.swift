@@ -98,7 +98,7 @@ import YuyanTensor
         }
         #expect(
             sentence { _ = try Weights(folder: folder.url) }
-                == "\(folder.url.path): there is neither model.safetensors nor model.safetensors.index.json")
+                == "\(folder.url.path): there is neither model.safetensors nor pytorch_model.bin, nor an index of shards of either")
         try Weights.save(all, to: folder.url, maximumShardBytes: 28)
         #expect(
             try refusal(#"{"weight_map":{"a":"\#(first)","b":"\#(first)"}}"#.replacing("\"b\"", with: "\"z\""))

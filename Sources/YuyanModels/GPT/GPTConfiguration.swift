@@ -27,6 +27,11 @@ public struct GPTConfiguration: Codable, Sendable, Hashable {
         case initializerRange = "initializer_range"
     }
 
+    /// Of GPT2-Chinese and transformers before 2.0.
+    private enum OldKeys: String, CodingKey {
+        case contextLength = "n_ctx"
+    }
+
     public init(
         vocabularySize: Int, contextLength: Int = 1024, width: Int, layers: Int, heads: Int, feedForwardWidth: Int? = nil,
         activation: Activation = .geluNew, dropout: Double = 0, layerNormEpsilon: Double = 1e-5, initializerRange: Double = 0.02
@@ -43,7 +48,9 @@ public struct GPTConfiguration: Codable, Sendable, Hashable {
             try values.decodeIfPresent(Value.self, forKey: key) ?? standard
         }
         vocabularySize = try value(.vocabularySize, 50257)
-        contextLength = try value(.contextLength, 1024)
+        contextLength =
+            try values.decodeIfPresent(Int.self, forKey: .contextLength)
+            ?? decoder.container(keyedBy: OldKeys.self).decodeIfPresent(Int.self, forKey: .contextLength) ?? 1024
         width = try value(.width, 768)
         layers = try value(.layers, 12)
         heads = try value(.heads, 12)
