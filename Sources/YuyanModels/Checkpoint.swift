@@ -47,6 +47,9 @@ private func loadBase(
     }
     let file = try ConfigurationFile(folder)
     switch file.kind.modelType {
+    case let type where type == "gpt3" || type == nil && ModelScopeFolder.hasParts(folder):
+        let scope = try ModelScopeFolder(folder, file.decode(ModelScopeConfiguration.self))
+        return try GPT.load(modelScope: scope, dtype: dtype, dropout: dropout, device: device) { try adapt($0, "transformer.") }
     case "gpt2":
         var configuration = try file.decode(GPTConfiguration.self)
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
@@ -67,7 +70,7 @@ private func loadBase(
         try adapt(source, "")
         return try T5(configuration, source)
     case let other:
-        let known = ["gpt2"] + LLaMAConfiguration.Member.allCases.map(\.rawValue) + ["t5", "mt5"]
+        let known = ["gpt2", "gpt3"] + LLaMAConfiguration.Member.allCases.map(\.rawValue) + ["t5", "mt5"]
         throw WeightsError(
             "\(file.url.path): model_type \(other.map { "\"\($0)\"" } ?? "(missing)") is not supported; \(known.joined(separator: ", ")) are")
     }
@@ -152,7 +155,8 @@ public struct GenerationTokens: Codable, Sendable, Hashable {
             func tokens(_ key: String) -> [Int] {
                 (object?[key] as? [Int] ?? (object?[key] as? Int).map { [$0] } ?? []).filter { 0..<vocabularySize ~= $0 }
             }
-            let eos = tokens("eos_token_id")
+            // ModelScope's GPT-3 calls it `eod_id`.
+            let eos = ["eos_token_id", "eod_id"].lazy.map(tokens).first { !$0.isEmpty } ?? []
             guard !eos.isEmpty else { continue }
             self.init(bos: tokens("bos_token_id").first, eos: eos, pad: tokens("pad_token_id").first)
             return

@@ -198,7 +198,7 @@ import YuyanTensor
         }
         for count in stride(from: 0, to: sound.count, by: 31) { try attempt(sound.prefix(count)) }
         #expect(opened == 0)
-        for round in 0..<600 {
+        for round in 0..<300 {
             var data = sound
             for _ in 0..<Int.random(in: 1...3, using: &random) {
                 // The data of tensors may be anything: most of the damage goes elsewhere.
