@@ -1,7 +1,8 @@
 public import Foundation
 public import YuyanTensor
 
-/// Reads the model of a Hugging Face folder, or a file of llama2.c (`.bin`, or a folder that holds no other model).
+/// Reads the model of a Hugging Face folder, a folder of ModelScope's GPT-3, a GGUF file (`.gguf`), or a file of llama2.c (`.bin`, or a folder that holds
+/// no other model).
 ///
 /// - Parameters:
 ///   - dtype: nil: the one that the weights are stored in.
@@ -45,6 +46,7 @@ private func loadBase(
         configuration.dropout = dropout ?? 0
         return try LLaMA(configuration, source)
     }
+    if folder.pathExtension == "gguf" { return try loadGGUF(folder, dtype: dtype, device: device, dropout: dropout, adapt) }
     let file = try ConfigurationFile(folder)
     switch file.kind.modelType {
     case let type where type == "gpt3" || type == nil && ModelScopeFolder.hasParts(folder):
@@ -79,6 +81,7 @@ private func loadBase(
 /// What the weights of a Hugging Face folder are stored in, by its `config.json`; nil where it does not say.
 public func storedDType(of folder: URL) throws -> DType? {
     if LLaMA2CFile.place(in: folder) != nil { return .float32 }
+    if folder.pathExtension == "gguf" { return try GGUFFile(folder).entry("token_embd.weight")?.type.dtype }
     if AdapterFolder.exists(in: folder), let base = try AdapterFolder(folder).base { return try storedDType(of: URL(fileURLWithPath: base)) }
     return try ConfigurationFile(folder).storedDType
 }

@@ -1,0 +1,122 @@
+import Foundation
+import YuyanTensor
+
+/// Reads the model of a GGUF file: architectures gpt2, llama, qwen2 and qwen3. Blocks become `dtype`; nil: float32, or what the largest matrix is stored in.
+func loadGGUF(
+    _ url: URL, dtype: DType?, device: Device, dropout: Double?, _ adapt: (ParameterSource, _ prefix: String) throws -> Void
+) throws -> any LanguageModel {
+    let file = try GGUFFile(url)
+    let architecture = try file.text("general.architecture")
+    let dtype = dtype ?? file.entry("token_embd.weight")?.type.dtype ?? .float32
+    switch architecture {
+    case "gpt2":
+        var configuration = try GPTConfiguration(file)
+        if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
+        let source = try file.source(.gpt, description: GGUFDescription(configuration), dtype: dtype, device: device)
+        try adapt(source, "transformer.")
+        return try GPT(configuration, source)
+    case "llama", "qwen2", "qwen3":
+        let configuration = try LLaMAConfiguration(file, architecture)
+        let source = try file.source(.llama, description: GGUFDescription(configuration), dtype: dtype, device: device)
+        try adapt(source, "")
+        return try LLaMA(configuration, source)
+    default: throw WeightsError("\(url.path): the architecture \(architecture.quoted) is not supported; gpt2, llama, qwen2 and qwen3 are")
+    }
+}
+
+extension GGUFFile {
+    /// The tensors under our names.
+    fileprivate func source(_ names: GGUFNames, description: GGUFDescription, dtype: DType, device: Device) throws -> ParameterSource {
+        let layers = try integer("\(description.architecture).block_count")
+        let stored = Set(self.names)
+        var tensors: [String: Tensor] = [:]
+        for name in names.all(layers: layers) {
+            guard let place = names.stored(name), stored.contains(place) else { continue }
+            var value = try tensor(place)
+            if let heads = description.heads(of: name) {
+                guard value.rank > 0, value.size(0) % (2 * heads) == 0 else {
+                    throw WeightsError("\(url.path): tensor \(place) has shape \(value.shape), which are not \(heads) heads")
+                }
+                value = try value.turningHalves(heads)
+            }
+            // GPT asks for its matrices as GPT-2's files have them.
+            if description.architecture == "gpt2", value.rank == 2, place.hasPrefix("blk.") { value = try value.transpose(0, 1) }
+            tensors[name] = try value.to(dtype)
+        }
+        return ParameterSource(tensors: tensors, of: url, dtype: dtype, device: device)
+    }
+}
+
+extension GGUFNames {
+    /// Our names of everything that there may be.
+    fileprivate func all(layers: Int) -> [String] {
+        let parts =
+            Array(whole.keys)
+            + stacks.flatMap { stack in (0..<layers).flatMap { layer in stack.parts.keys.map { "\(stack.ours)\(layer).\($0)" } } }
+        return parts.flatMap { ["\($0).weight", "\($0).bias"] }
+    }
+}
+
+extension GPTConfiguration {
+    fileprivate init(_ file: GGUFFile) throws {
+        let (width, inner) = (try file.integer("gpt2.embedding_length"), try file.integer("gpt2.feed_forward_length"))
+        self.init(
+            vocabularySize: file.entry("token_embd.weight")?.shape.first ?? 0, contextLength: try file.integer("gpt2.context_length"), width: width,
+            layers: try file.integer("gpt2.block_count"), heads: try file.integer("gpt2.attention.head_count"),
+            feedForwardWidth: inner == 4 * width ? nil : inner, layerNormEpsilon: try file.number("gpt2.attention.layer_norm_epsilon"))
+        guard vocabularySize > 0, contextLength > 0, width > 0, layers > 0, layers < 1 << 16, heads > 0, inner > 0, width % heads == 0 else {
+            throw WeightsError("\(file.url.path): a gpt2 of width \(width), \(heads) heads, \(layers) layers, vocabulary \(vocabularySize) cannot be")
+        }
+    }
+}
+
+extension LLaMAConfiguration {
+    fileprivate init(_ file: GGUFFile, _ architecture: String) throws {
+        func integer(_ key: String) throws -> Int { try file.integer("\(architecture).\(key)") }
+        func optional(_ key: String) -> GGUFFile.Value? { file.metadata["\(architecture).\(key)"] }
+        self.init(
+            member: Member(rawValue: architecture) ?? .llama, vocabularySize: file.entry("token_embd.weight")?.shape.first ?? 0,
+            width: try integer("embedding_length"), feedForwardWidth: try integer("feed_forward_length"), layers: try integer("block_count"),
+            heads: try integer("attention.head_count"), contextLength: try integer("context_length"),
+            tiesEmbedding: file.entry("output.weight") == nil)
+        if case .integer(let value)? = optional("attention.head_count_kv") { groups = value }
+        guard vocabularySize > 0, width > 0, feedForwardWidth > 0, layers > 0, layers < 1 << 16, heads > 0, groups > 0, contextLength > 0,
+            heads % groups == 0
+        else {
+            throw WeightsError("\(file.url.path): a \(architecture) of width \(width), \(heads) heads, \(groups) groups, \(layers) layers cannot be")
+        }
+        if case .integer(let value)? = optional("attention.key_length"), value * heads != width { ownHeadWidth = value }
+        guard ownHeadWidth != nil || width % heads == 0, headWidth > 0, headWidth % 2 == 0 else {
+            throw WeightsError("\(file.url.path): \(heads) heads of width \(width) cannot be")
+        }
+        normEpsilon = try file.number("\(architecture).attention.layer_norm_rms_epsilon")
+        attentionBias = file.entry("blk.0.attn_q.bias") != nil
+        feedForwardBias = file.entry("blk.0.ffn_up.bias") != nil
+        if case .number(let base)? = optional("rope.freq_base") { rotary.base = base }
+        try setRotary(
+            file, scaling: optional("rope.scaling.type"), factor: optional("rope.scaling.factor"), optional("rope.scaling.original_context_length"))
+    }
+
+    private mutating func setRotary(
+        _ file: GGUFFile, scaling: GGUFFile.Value?, factor: GGUFFile.Value?, _ original: GGUFFile.Value?
+    ) throws {
+        if case .number(let factor)? = factor { rotary.factor = factor }
+        if case .integer(let original)? = original { rotary.originalContext = original }
+        switch scaling {
+        case .text("linear")?: rotary.kind = .linear
+        case .text("yarn")?: rotary.kind = .yarn
+        case nil, .text("none")?: break
+        default: throw WeightsError("\(file.url.path): this rule of rope.scaling.type is not supported; none, linear and yarn are")
+        }
+        guard file.entry("rope_freqs.weight") != nil else { return }
+        // The rule of Llama 3.1 with its published borders; the factor is that of the slowest angle.
+        let divisors = try file.tensor("rope_freqs.weight").array(Double.self)
+        guard divisors.contains(where: { $0 != 1 }) else { return }
+        (rotary.kind, rotary.factor, rotary.lowFrequencyFactor, rotary.highFrequencyFactor) = (.llama3, divisors.max(), 1, 4)
+        rotary.originalContext = rotary.originalContext ?? 8192
+        let expected = rotary.divisors(width: headWidth, contextLength: contextLength)
+        guard divisors.count == expected.count, zip(divisors, expected).allSatisfy({ abs($0 - $1) <= 1e-4 * $1 }) else {
+            throw WeightsError("\(file.url.path): the divisors in rope_freqs.weight are not those of Llama 3.1's rule")
+        }
+    }
+}
