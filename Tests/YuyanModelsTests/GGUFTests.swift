@@ -20,7 +20,7 @@ import YuyanTensor
         do { return try JSONDecoder().decode(Blocks.self, from: Data(contentsOf: file)) } catch { fatalError("\(file.path): \(error)") }
     }()
 
-    @Test(arguments: [GGUFType.q8_0, .q4_0]) func blocksAreThoseOfGGML(type: GGUFType) throws {
+    @Test(arguments: [GGUFType.q8, .q4]) func blocksAreThoseOfGGML(type: GGUFType) throws {
         let golden = Self.blocks
         let hexadecimal = try #require(golden.blocks[type.rawValue])
         var bytes = [UInt8](repeating: 0, count: type.byteCount(golden.values.count))
@@ -107,7 +107,7 @@ import YuyanTensor
         let model = try model(name)
         let expected = try logits(model)
         let spread = (expected.max() ?? 0) - (expected.min() ?? 0)
-        for (type, tolerance) in [(GGUFType.f32, 1e-5), (.f16, 0.01), (.bf16, 0.05), (.q8_0, 0.1), (.q4_0, 0.6)] {
+        for (type, tolerance) in [(GGUFType.f32, 1e-5), (.f16, 0.01), (.bf16, 0.05), (.q8, 0.1), (.q4, 0.6)] {
             try saveGGUF(model, to: url, type: type, tokenizer: nil, name: name)
             let read = try loadModel(from: url, dtype: .float32)
             #expect(Set(read.parameters.map(\.name)) == Set(model.parameters.map(\.name)))
@@ -121,10 +121,10 @@ import YuyanTensor
     @Test @Engine func eachTensorHasItsType() throws {
         let scratch = try ScratchFolder()
         let url = scratch.url.appending(path: "a.gguf")
-        try saveGGUF(model("gpt2"), to: url, type: .q4_0, tokenizer: nil, name: "nano")
+        try saveGGUF(model("gpt2"), to: url, type: .q4, tokenizer: nil, name: "nano")
         let file = try GGUFFile(url)
         func type(_ name: String) -> GGUFType? { file.entry(name)?.type }
-        #expect(type("blk.1.attn_qkv.weight") == .q4_0 && type("token_embd.weight") == .q8_0)
+        #expect(type("blk.1.attn_qkv.weight") == .q4 && type("token_embd.weight") == .q8)
         #expect(type("position_embd.weight") == .f32 && type("blk.0.attn_norm.weight") == .f32 && type("blk.0.ffn_up.bias") == .f32)
         #expect(file.entry("blk.0.ffn_up.weight")?.shape == [256, 64])
         #expect(try file.text("general.architecture") == "gpt2" && file.text("general.name") == "nano")
@@ -205,7 +205,7 @@ import YuyanTensor
         let scratch = try ScratchFolder()
         let url = scratch.url.appending(path: "a.gguf")
         let tokenizer = GGUFTokenizer(model: .bytePairs(merges: ["a b"], splitting: "gpt-2"), tokens: ["a", "b", "ab"])
-        try saveGGUF(model("qwen2"), to: url, type: .q8_0, tokenizer: tokenizer, name: "a")
+        try saveGGUF(model("qwen2"), to: url, type: .q8, tokenizer: tokenizer, name: "a")
         let sound = try Data(contentsOf: url)
         let head =
             sound.count - 32

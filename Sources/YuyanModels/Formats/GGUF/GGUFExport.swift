@@ -27,7 +27,7 @@ public func saveGGUF(_ model: any LanguageModel, to url: URL, type: GGUFType, to
         let value = try description.heads(of: parameter.name).map { try parameter.value.turningNeighbours($0) } ?? parameter.value
         let isMatrix = value.rank > 1 && !["position_embd.weight"].contains(stored) && !stored.hasSuffix("attn_rel_b.weight")
         let isVocabulary = stored == "token_embd.weight" || stored == "output.weight"
-        writer.add(stored, value, as: !isMatrix ? .f32 : isVocabulary && type == .q4_0 ? .q8_0 : type)
+        writer.add(stored, value, as: !isMatrix ? .f32 : isVocabulary && type == .q4 ? .q8 : type)
     }
     let file = try writer.pendingFile(url)
     try file.commit()

@@ -4,17 +4,17 @@ import YuyanTensor
 public enum GGUFType: String, Sendable, CaseIterable {
     case f32, f16, bf16
     /// Blocks of 32 numbers: a float16 scale and 8 bits each.
-    case q8_0
+    case q8 = "q8_0"
     /// Blocks of 32 numbers: a float16 scale and 4 bits each.
-    case q4_0
+    case q4 = "q4_0"
 
     /// The number of the type in a file (ggml's documentation of the format).
     var code: UInt32 {
         switch self {
         case .f32: 0
         case .f16: 1
-        case .q4_0: 2
-        case .q8_0: 8
+        case .q4: 2
+        case .q8: 8
         case .bf16: 30
         }
     }
@@ -24,8 +24,8 @@ public enum GGUFType: String, Sendable, CaseIterable {
         switch self {
         case .f32: 0
         case .f16: 1
-        case .q4_0: 2
-        case .q8_0: 7
+        case .q4: 2
+        case .q8: 7
         case .bf16: 32
         }
     }
@@ -38,8 +38,8 @@ public enum GGUFType: String, Sendable, CaseIterable {
         switch self {
         case .f32: 4
         case .f16, .bf16: 2
-        case .q8_0: 34
-        case .q4_0: 18
+        case .q8: 34
+        case .q4: 18
         }
     }
 
@@ -49,7 +49,7 @@ public enum GGUFType: String, Sendable, CaseIterable {
         case .f32: .float32
         case .f16: .float16
         case .bf16: .bfloat16
-        case .q8_0, .q4_0: nil
+        case .q8, .q4: nil
         }
     }
 
@@ -66,7 +66,7 @@ enum GGUFBlocks {
         for block in 0..<source.count / length {
             let values = UnsafeBufferPointer(rebasing: source[block * length..<(block + 1) * length])
             let bytes = UnsafeMutableRawBufferPointer(rebasing: target[block * type.blockSize..<(block + 1) * type.blockSize])
-            if type == .q8_0 { encode8(values, bytes) } else { encode4(values, bytes) }
+            if type == .q8 { encode8(values, bytes) } else { encode4(values, bytes) }
         }
     }
 
@@ -94,7 +94,7 @@ enum GGUFBlocks {
             let place = block * type.blockSize
             let scale = float(half: UInt16(littleEndian: source.loadUnaligned(fromByteOffset: place, as: UInt16.self)))
             let start = block * length
-            if type == .q8_0 {
+            if type == .q8 {
                 for index in 0..<length { target[start + index] = scale * Float(Int8(bitPattern: source[place + 2 + index])) }
             } else {
                 for index in 0..<16 {
