@@ -40,7 +40,8 @@ private func loadBase(
 ) throws -> any LanguageModel {
     if let place = LLaMA2CFile.place(in: folder) {
         let file = try LLaMA2CFile(place)
-        let source = ParameterSource(tensors: try file.tensors(), of: place, dtype: dtype ?? .float32, device: device)
+        let tensors = try file.tensors()
+        let source = ParameterSource(of: place, dtype: dtype ?? .float32, device: device) { tensors[$0] }
         try adapt(source, "")
         var configuration = file.configuration
         configuration.dropout = dropout ?? 0

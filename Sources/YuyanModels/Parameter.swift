@@ -25,8 +25,8 @@ public final class ParameterSource {
     private enum Origin {
         case random(Generator)
         case checkpoint(Weights)
-        /// Tensors by their names, of some file.
-        case tensors([String: Tensor], URL)
+        /// A file in another layout, and what gives a tensor of it by the name that the model asks for.
+        case other(URL, (String) throws -> Tensor?)
     }
 
     private let origin: Origin
@@ -60,10 +60,10 @@ public final class ParameterSource {
         origin = .checkpoint(weights)
     }
 
-    /// Tensors of a file in another layout, under the names that the model asks for.
-    init(tensors: [String: Tensor], of file: URL, dtype: DType, device: Device) {
+    /// Tensors of a file in another layout: `tensor` gives one by the name that the model asks for, nil where there is none.
+    init(of file: URL, dtype: DType, device: Device, tensor: @escaping (String) throws -> Tensor?) {
         (self.dtype, self.device, prefix) = (dtype, device, "")
-        origin = .tensors(tensors, file)
+        origin = .other(file, tensor)
     }
 
     /// Linear layers get a new adapter: A as Kaiming's uniform numbers with a = √5, B zero (peft's), drawn from a seed of their own.
@@ -133,8 +133,8 @@ public final class ParameterSource {
             case .normal(let deviation): try generator.normal(shape) * deviation
             }
         case .checkpoint(let weights): return try checked(weights.tensor(prefix + name), named: prefix + name, of: weights.folder)
-        case .tensors(let tensors, let file):
-            guard let stored = tensors[name] else { throw WeightsError("\(file.path): there is no tensor \(name)") }
+        case .other(let file, let tensor):
+            guard let stored = try tensor(name) else { throw WeightsError("\(file.path): there is no tensor for \(name)") }
             return try checked(stored, named: name, of: file)
         }
     }

@@ -13,6 +13,8 @@ protocol TensorFile {
     var names: [String] { get }
     func description(of name: String) -> TensorDescription?
     func tensor(_ name: String) throws -> Tensor
+    /// Gives a tensor's pages back to the system; nothing may have been written into it.
+    func release(_ name: String)
 }
 
 extension SafeTensorsFile: TensorFile {

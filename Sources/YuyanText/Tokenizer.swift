@@ -24,7 +24,7 @@ public struct SpecialTokens: Sendable, Hashable {
 /// Text to token ids and back: any tokenizer of a Hugging Face folder. A value over shared, immutable tables; use it from any thread.
 public struct Tokenizer: Sendable {
     let pipeline: Pipeline
-    private var files: TokenizerFiles
+    private(set) var files: TokenizerFiles
 
     /// Loads `tokenizer.json`, `vocab.txt`, `tokenizer.model` or `spiece.model` with `tokenizer_config.json` beside it.
     /// Throws `TokenizerError` that names the file and the component that is missing, malformed or not supported.

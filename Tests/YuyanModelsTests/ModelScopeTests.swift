@@ -122,7 +122,7 @@ import YuyanTensor
         #expect(refusal(gap) == "/model: mp_rank_02_model_states.pt is missing, though there are 3 parts")
         let short = try copy("four")
         try FileManager.default.removeItem(at: short.appending(path: "model/mp_rank_03_model_states.pt"))
-        #expect(refusal(short).hasSuffix("in all 3 parts together, 48 rows are asked for; is a part missing?"))
+        #expect(refusal(short).hasSuffix("in 3 parts together, 32 rows are asked for; is a part missing?"))
         let deep = try copy("whole")
         let file = deep.appending(path: "config.json")
         try Data(String(decoding: Data(contentsOf: file), as: UTF8.self).replacing("\"num_hidden_layers\": 2", with: "\"num_hidden_layers\": 1").utf8)

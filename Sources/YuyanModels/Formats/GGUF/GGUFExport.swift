@@ -20,15 +20,17 @@ public func saveGGUF(_ model: any LanguageModel, to url: URL, type: GGUFType, to
     writer.metadata += description.facts.map { ("\(description.architecture).\($0.key)", $0.value) }
     writer.metadata += tokenizer?.metadata(vocabularySize: model.vocabularySize) ?? [("tokenizer.ggml.model", .text("no_vocab"))]
     for (name, value) in description.extra { writer.add(name, value, as: .f32) }
+    let vocabularyType = type == .q4 ? .q8 : type
     for parameter in model.parameters {
         guard let stored = description.names.stored(parameter.name) else {
             throw WeightsError("llama.cpp's \(description.architecture) has no tensor for \(parameter.name)")
         }
-        let value = try description.heads(of: parameter.name).map { try parameter.value.turningNeighbours($0) } ?? parameter.value
-        let isMatrix = value.rank > 1 && !["position_embd.weight"].contains(stored) && !stored.hasSuffix("attn_rel_b.weight")
+        let value = try description.turnedHeads(of: parameter.name).map { try parameter.value.turningNeighbours($0) } ?? parameter.value
+        let isMatrix = value.rank > 1 && stored != "position_embd.weight" && !stored.hasSuffix("attn_rel_b.weight")
         let isVocabulary = stored == "token_embd.weight" || stored == "output.weight"
-        writer.add(stored, value, as: !isMatrix ? .f32 : isVocabulary && type == .q4 ? .q8 : type)
+        writer.add(stored, value, as: !isMatrix ? .f32 : isVocabulary ? vocabularyType : type)
     }
+    for (name, value) in description.heads { writer.add(name, value, as: vocabularyType) }
     let file = try writer.pendingFile(url)
     try file.commit()
     try synchronizeFolder(url.deletingLastPathComponent())
@@ -40,15 +42,23 @@ struct GGUFDescription {
     var names: GGUFNames
     /// Without the architecture before their keys.
     var facts: [(key: String, value: GGUFWriter.Value)] = []
-    /// Tensors that are no parameters.
+    /// A head of its own that the file gets.
+    var heads: [(name: String, value: Tensor)] = []
+    /// Tensors in float32 that are no parameters.
     var extra: [(name: String, value: Tensor)] = []
     /// Heads of queries and of keys where rotary positions turn neighbours in the file, and halves here.
-    var turnedHeads: (queries: Int, keys: Int)?
+    var turned: (queries: Int, keys: Int)?
 
     init(_ model: any LanguageModel) throws {
         switch model {
         case let gpt as GPT: try self.init(gpt.configuration)
         case let llama as LLaMA: try self.init(llama.configuration)
+        case let t5 as T5:
+            try self.init(t5.configuration)
+            // The tied head of version 1.0 divides by √width, which llama.cpp does not: the file gets a head that is divided.
+            if t5.configuration.tiesEmbedding {
+                heads.append(("output.weight", try t5.outputWeight * (1 / Double(t5.configuration.width).squareRoot())))
+            }
         default: throw WeightsError("llama.cpp's format is written for GPT-2, the LLaMA family and T5; this model is none of them")
         }
     }
@@ -70,7 +80,7 @@ struct GGUFDescription {
         // Mistral's shape is llama's; llama.cpp knows no window there, and within the window there is no difference.
         architecture = c.member == .mistral ? "llama" : c.member.rawValue
         names = .llama
-        let context = min(c.contextLength, c.window ?? c.contextLength)
+        let context = min(c.rotary.extended(c.contextLength), c.window ?? .max)
         facts = [
             ("vocab_size", .integer(c.vocabularySize)), ("context_length", .integer(context)), ("embedding_length", .integer(c.width)),
             ("feed_forward_length", .integer(c.feedForwardWidth)), ("block_count", .integer(c.layers)), ("attention.head_count", .integer(c.heads)),
@@ -78,12 +88,15 @@ struct GGUFDescription {
             ("attention.value_length", .integer(c.headWidth)), ("attention.layer_norm_rms_epsilon", .number(c.normEpsilon)),
             ("rope.dimension_count", .integer(c.headWidth)), ("rope.freq_base", .number(c.rotary.base)),
         ]
-        if architecture == "llama" { turnedHeads = (c.heads, c.groups) }
+        if architecture == "llama" { turned = (c.heads, c.groups) }
         let factor = c.rotary.factor ?? 1
         switch c.rotary.kind {
         case .plain, .dynamic: break
         case .linear: facts += [("rope.scaling.type", .text("linear")), ("rope.scaling.factor", .number(factor))]
         case .yarn:
+            guard c.rotary == c.rotary.plainYarn else {
+                throw WeightsError("llama.cpp's yarn has borders and sharpness of its own; this model states others in its rope_scaling")
+            }
             facts += [
                 ("rope.scaling.type", .text("yarn")), ("rope.scaling.factor", .number(factor)),
                 ("rope.scaling.original_context_length", .integer(c.rotary.originalContext ?? c.contextLength)),
@@ -95,14 +108,34 @@ struct GGUFDescription {
         }
     }
 
+    init(_ c: T5Configuration) throws {
+        guard c.maximumDistance == 128 else { throw WeightsError("llama.cpp's t5 tells distances below 128 apart, this model \(c.maximumDistance)") }
+        (architecture, names) = ("t5", .t5)
+        facts = [
+            ("vocab_size", .integer(c.vocabularySize)), ("context_length", .integer(c.contextLength)), ("embedding_length", .integer(c.width)),
+            ("feed_forward_length", .integer(c.feedForwardWidth)), ("block_count", .integer(c.encoderLayers)),
+            ("decoder_block_count", .integer(c.decoderLayers)), ("attention.head_count", .integer(c.heads)),
+            ("attention.key_length", .integer(c.headWidth)), ("attention.value_length", .integer(c.headWidth)),
+            ("attention.layer_norm_epsilon", .number(c.normEpsilon)), ("attention.layer_norm_rms_epsilon", .number(c.normEpsilon)),
+            ("attention.relative_buckets_count", .integer(c.buckets)), ("decoder_start_token_id", .integer(c.decoderStart)),
+        ]
+    }
+
     /// The heads of a parameter whose rows change places; nil for all others.
-    func heads(of name: String) -> Int? {
-        guard let turnedHeads else { return nil }
-        return name.contains(".q_proj.") ? turnedHeads.queries : name.contains(".k_proj.") ? turnedHeads.keys : nil
+    func turnedHeads(of name: String) -> Int? {
+        guard let (queries, keys) = turned else { return nil }
+        return name.contains(".q_proj.") ? queries : name.contains(".k_proj.") ? keys : nil
     }
 }
 
 extension RotaryConfiguration {
+    /// The same with everything that yarn leaves open left out.
+    fileprivate var plainYarn: RotaryConfiguration {
+        var plain = RotaryConfiguration()
+        (plain.kind, plain.base, plain.factor, plain.originalContext) = (kind, base, factor, originalContext)
+        return plain
+    }
+
     /// What the rule divides each angle by.
     func divisors(width: Int, contextLength: Int) -> [Double] {
         var plain = self

@@ -12,12 +12,13 @@ func loadGGUF(
     case "gpt2":
         var configuration = try GPTConfiguration(file)
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
-        let source = try file.source(.gpt, description: GGUFDescription(configuration), dtype: dtype, device: device)
+        let source = file.source(try GGUFDescription(configuration), dtype: dtype, device: device)
         try adapt(source, "transformer.")
         return try GPT(configuration, source)
     case "llama", "qwen2", "qwen3":
-        let configuration = try LLaMAConfiguration(file, architecture)
-        let source = try file.source(.llama, description: GGUFDescription(configuration), dtype: dtype, device: device)
+        var configuration = try LLaMAConfiguration(file, architecture)
+        configuration.dropout = dropout ?? 0
+        let source = file.source(try GGUFDescription(configuration), dtype: dtype, device: device)
         try adapt(source, "")
         return try LLaMA(configuration, source)
     default: throw WeightsError("\(url.path): the architecture \(architecture.quoted) is not supported; gpt2, llama, qwen2 and qwen3 are")
@@ -26,34 +27,19 @@ func loadGGUF(
 
 extension GGUFFile {
     /// The tensors under our names.
-    fileprivate func source(_ names: GGUFNames, description: GGUFDescription, dtype: DType, device: Device) throws -> ParameterSource {
-        let layers = try integer("\(description.architecture).block_count")
-        let stored = Set(self.names)
-        var tensors: [String: Tensor] = [:]
-        for name in names.all(layers: layers) {
-            guard let place = names.stored(name), stored.contains(place) else { continue }
-            var value = try tensor(place)
-            if let heads = description.heads(of: name) {
+    fileprivate func source(_ description: GGUFDescription, dtype: DType, device: Device) -> ParameterSource {
+        ParameterSource(of: url, dtype: dtype, device: device) { name in
+            guard let place = description.names.stored(name), entry(place) != nil else { return nil }
+            let value = try tensor(place)
+            if let heads = description.turnedHeads(of: name) {
                 guard value.rank > 0, value.size(0) % (2 * heads) == 0 else {
                     throw WeightsError("\(url.path): tensor \(place) has shape \(value.shape), which are not \(heads) heads")
                 }
-                value = try value.turningHalves(heads)
+                return try value.turningHalves(heads)
             }
             // GPT asks for its matrices as GPT-2's files have them.
-            if description.architecture == "gpt2", value.rank == 2, place.hasPrefix("blk.") { value = try value.transpose(0, 1) }
-            tensors[name] = try value.to(dtype)
+            return try description.architecture == "gpt2" && value.rank == 2 && place.hasPrefix("blk.") ? value.transpose(0, 1) : value
         }
-        return ParameterSource(tensors: tensors, of: url, dtype: dtype, device: device)
-    }
-}
-
-extension GGUFNames {
-    /// Our names of everything that there may be.
-    fileprivate func all(layers: Int) -> [String] {
-        let parts =
-            Array(whole.keys)
-            + stacks.flatMap { stack in (0..<layers).flatMap { layer in stack.parts.keys.map { "\(stack.ours)\(layer).\($0)" } } }
-        return parts.flatMap { ["\($0).weight", "\($0).bias"] }
     }
 }
 

@@ -19,8 +19,8 @@ public struct GGUFTokenizer: Sendable, Hashable {
         case bytePairs(merges: [String], splitting: String)
         /// SentencePiece's byte-pair models: the score of each token.
         case sentencePiece(scores: [Float])
-        /// SentencePiece's unigram models: the same.
-        case unigram(scores: [Float])
+        /// SentencePiece's unigram models: the same, and the rules of normalisation as the model file has them.
+        case unigram(scores: [Float], normalization: [UInt8], removesExtraSpaces: Bool)
         /// BERT's pieces of words.
         case wordPieces
     }
@@ -70,7 +70,11 @@ public struct GGUFTokenizer: Sendable, Hashable {
         add("ggml.token_type", .integers(allKinds.map(\.rawValue)))
         switch model {
         case .bytePairs(let merges, _): add("ggml.merges", .texts(merges))
-        case .sentencePiece(let scores), .unigram(let scores): add("ggml.scores", scored(scores))
+        case .sentencePiece(let scores): add("ggml.scores", scored(scores))
+        case .unigram(let scores, let normalization, let removesExtraSpaces):
+            add("ggml.scores", scored(scores))
+            add("ggml.remove_extra_whitespaces", .bool(removesExtraSpaces))
+            if !normalization.isEmpty { add("ggml.precompiled_charsmap", .bytes(normalization)) }
         case .wordPieces: break
         }
         add("ggml.bos_token_id", bos.map { .integer($0) })

@@ -12,6 +12,7 @@ struct GGUFWriter {
         case texts([String])
         case numbers([Float])
         case integers([Int32])
+        case bytes([UInt8])
     }
 
     var metadata: [(key: String, value: Value)] = []
@@ -88,6 +89,9 @@ struct GGUFWriter {
         case .integers(let values):
             appendArray(5, values.count, to: &head)
             for value in values { head.append(value) }
+        case .bytes(let values):
+            appendArray(0, values.count, to: &head)
+            head.append(contentsOf: values)
         }
     }
 

@@ -45,8 +45,8 @@ struct ModelScopeFolder {
     /// The dtype of the weights.
     var dtype: DType? { parts[0].names.first.flatMap { parts[0].description(of: $0)?.dtype } }
 
-    /// The tensors under the names and in the shapes of a GPT-2 file, parts joined.
-    func tensors() throws -> [String: Tensor] {
+    /// What gives a tensor by its name and in its shape in a GPT-2 file, parts joined.
+    func tensors() throws -> (String) throws -> Tensor? {
         let places = layout.places(layers: configuration.layers)
         let known = Set(places.map { prefix + $0.stored })
         for part in parts {
@@ -54,9 +54,8 @@ struct ModelScopeFolder {
                 throw WeightsError("\(part.url.path): tensor \(extra.quoted) has no place in a GPT-3 of \(configuration.layers) layers")
             }
         }
-        var tensors: [String: Tensor] = [:]
-        for place in places { tensors[place.name] = try tensor(place) }
-        return tensors
+        let byName = Dictionary(uniqueKeysWithValues: places.map { ($0.name, $0) })
+        return { try byName[$0].map(tensor) }
     }
 
     private func tensor(_ place: ModelScopeLayout.Place) throws -> Tensor {
@@ -71,16 +70,20 @@ struct ModelScopeFolder {
             }
             value = try .concatenate(pieces, along: axis)
         }
-        if place.name == "wte.weight", value.rank == 2, value.size(0) > configuration.vocabularySize {
-            // Rows that only make the vocabulary divisible.
+        func needed(_ rows: Int) throws {
+            guard value.rank > 0, value.size(0) >= rows else {
+                throw WeightsError(
+                    "\(url.path): tensor \(place.stored) has shape \(value.shape) in \(parts.count) parts together, \(rows) rows are asked for; is a part missing?"
+                )
+            }
+        }
+        if place.name == "wte.weight" {
+            try needed(configuration.vocabularySize)
+            // More rows only make the vocabulary divisible.
             value = try value.narrow(0, start: 0, length: configuration.vocabularySize)
         }
         if place.isQueryKeyValue, layout != .whole {
-            guard value.rank > 0, value.size(0) == 3 * configuration.width else {
-                throw WeightsError(
-                    "\(url.path): tensor \(place.stored) has shape \(value.shape) in all \(parts.count) parts together, \(3 * configuration.width) rows are asked for; is a part missing?"
-                )
-            }
+            try needed(3 * configuration.width)
             value = try value.separatingHeads(configuration.heads)
         }
         // GPT asks for its matrices as GPT-2's files have them.
@@ -101,7 +104,7 @@ extension GPT {
         var configuration = folder.configuration.gpt(folder.layout)
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
         let source = ParameterSource(
-            tensors: try folder.tensors(), of: folder.url, dtype: dtype ?? folder.dtype ?? .float32, device: device)
+            of: folder.url, dtype: dtype ?? folder.dtype ?? .float32, device: device, tensor: try folder.tensors())
         try adapt(source)
         return try GPT(configuration, source)
     }

@@ -76,6 +76,12 @@ public struct TorchFile {
         return result
     }
 
+    /// Gives a tensor's pages back to the system; they are read again when they are wanted. Nothing may have been written into it.
+    func release(_ name: String) {
+        guard let entry = entries[name], entry.isContiguous, !entry.shape.contains(0) else { return }
+        file.release(entry.start..<entry.start + entry.shape.reduce(entry.dtype.size, *))
+    }
+
     /// Copies the elements from byte `place` on along this dimension and those after it.
     private func gather(_ entry: Entry, from place: Int, dimension: Int, into target: UnsafeMutableRawBufferPointer, _ written: inout Int) {
         guard dimension < entry.shape.count else {
