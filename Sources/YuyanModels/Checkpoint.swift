@@ -60,6 +60,13 @@ private func loadBase(
             try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
         try adapt(source, "transformer.")
         return try GPT(configuration, source)
+    case "openai-gpt":
+        var configuration = try file.decode(GPT1File.self).configuration
+        if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
+        let source = ParameterSource(
+            try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
+        try adapt(source, "transformer.")
+        return try GPT1(configuration, source)
     case let member? where LLaMAConfiguration.Member(rawValue: member) != nil:
         var configuration = try file.decode(LLaMAConfiguration.self)
         configuration.dropout = dropout ?? 0
@@ -73,7 +80,7 @@ private func loadBase(
         try adapt(source, "")
         return try T5(configuration, source)
     case let other:
-        let known = ["gpt2", "gpt3"] + LLaMAConfiguration.Member.allCases.map(\.rawValue) + ["t5", "mt5"]
+        let known = ["gpt2", "openai-gpt", "gpt3"] + LLaMAConfiguration.Member.allCases.map(\.rawValue) + ["t5", "mt5"]
         throw WeightsError(
             "\(file.url.path): model_type \(other.map { "\"\($0)\"" } ?? "(missing)") is not supported; \(known.joined(separator: ", ")) are")
     }

@@ -3,6 +3,7 @@ public import YuyanTensor
 /// A published or customary size of some family, from which a new model is made.
 public enum ModelPreset: Sendable {
     case gpt(GPTConfiguration.Preset)
+    case gpt1(GPTConfiguration.Preset)
     case llama(LLaMAConfiguration.Preset)
     case t5(T5Configuration.Preset)
 
@@ -22,6 +23,8 @@ public enum ModelPreset: Sendable {
     public init?(_ name: String) {
         if let preset = GPTConfiguration.preset(name) {
             self = .gpt(preset)
+        } else if name == GPT1.preset.name {
+            self = .gpt1(GPT1.preset)
         } else if let preset = LLaMAConfiguration.preset(name) {
             self = .llama(preset)
         } else if let preset = T5Configuration.preset(name) {
@@ -32,12 +35,12 @@ public enum ModelPreset: Sendable {
     }
 
     public static var names: [String] {
-        GPTConfiguration.presets.map(\.name) + LLaMAConfiguration.presets.map(\.name) + T5Configuration.presets.map(\.name)
+        [GPT1.preset.name] + GPTConfiguration.presets.map(\.name) + LLaMAConfiguration.presets.map(\.name) + T5Configuration.presets.map(\.name)
     }
 
     public var name: String {
         switch self {
-        case .gpt(let preset): preset.name
+        case .gpt(let preset), .gpt1(let preset): preset.name
         case .llama(let preset): preset.name
         case .t5(let preset): preset.name
         }
@@ -46,7 +49,7 @@ public enum ModelPreset: Sendable {
     /// Width, heads, context, and the learning rate and batch (in tokens) that it was published with.
     public var shape: (width: Int, heads: Int, contextLength: Int, learningRate: Double, batchTokens: Int) {
         switch self {
-        case .gpt(let preset): (preset.width, preset.heads, preset.contextLength, preset.learningRate, preset.batchTokens)
+        case .gpt(let preset), .gpt1(let preset): (preset.width, preset.heads, preset.contextLength, preset.learningRate, preset.batchTokens)
         case .llama(let preset): (preset.width, preset.heads, preset.contextLength, preset.learningRate, preset.batchTokens)
         case .t5(let preset): (preset.width, preset.heads, 512, preset.learningRate, preset.batchTokens)
         }
@@ -60,13 +63,14 @@ public enum ModelPreset: Sendable {
         let source = try ParameterSource(seed: seed, dtype: dtype, device: device)
         if let lora { try source.adapt(lora, quantization: quantization, seed: seed) }
         switch self {
-        case .gpt(let preset):
+        case .gpt(let preset), .gpt1(let preset):
             var configuration = GPTConfiguration(preset: preset, vocabularySize: vocabularySize)
             configuration.layers = changes.layers ?? preset.layers
             configuration.heads = changes.heads ?? preset.heads
             configuration.width = changes.width ?? preset.width
             configuration.contextLength = changes.contextLength ?? preset.contextLength
             (configuration.residualDropout, configuration.embeddingDropout) = (changes.dropout, changes.dropout)
+            if case .gpt1 = self { return try GPT1(configuration, source) }
             return try GPT(configuration, source)
         case .llama(let preset):
             var configuration = LLaMAConfiguration(preset: preset, vocabularySize: vocabularySize)

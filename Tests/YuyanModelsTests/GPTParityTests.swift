@@ -16,7 +16,8 @@ func formula(_ name: String, _ count: Int) -> [Double] {
     }
 }
 
-private func weight(_ name: String, _ count: Int) -> [Double] {
+/// The weights of `Fixtures/gpt2.py`.
+func gptWeight(_ name: String, _ count: Int) -> [Double] {
     if name.hasSuffix(".bias") { return formula(name, count).map { 0.2 * $0 } }
     if name.contains(".ln_") || name.hasPrefix("ln_f") { return formula(name, count).map { 1 + 0.2 * $0 } }
     return formula(name, count).map { 0.3 * $0 }
@@ -40,7 +41,7 @@ private func weight(_ name: String, _ count: Int) -> [Double] {
     @Engine private func model(_ configuration: GPTConfiguration) throws -> GPT {
         let gpt = try GPT(configuration, seed: 0)
         for parameter in gpt.parameters {
-            try parameter.value.copy(from: Tensor(weight(parameter.name, parameter.value.count), shape: parameter.value.shape))
+            try parameter.value.copy(from: Tensor(gptWeight(parameter.name, parameter.value.count), shape: parameter.value.shape))
         }
         return gpt
     }

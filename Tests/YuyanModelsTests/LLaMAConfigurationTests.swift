@@ -64,7 +64,7 @@ import YuyanTensor
     }
 
     @Test(arguments: [
-        (#""model_type": "gemma""#, #"model_type "gemma" is not supported; gpt2, llama, mistral, qwen2, qwen3, t5, mt5 are"#),
+        (#""model_type": "gemma""#, #"model_type "gemma" is not supported; gpt2, openai-gpt, gpt3, llama, mistral, qwen2, qwen3, t5, mt5 are"#),
         (
             #""model_type": "llama", "num_attention_heads": 6, "num_key_value_heads": 4"#,
             "num_attention_heads must be a multiple of num_key_value_heads, found 6 and 4"

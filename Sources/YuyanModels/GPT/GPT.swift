@@ -11,14 +11,14 @@ public final class GPT: LanguageModel {
 
     private let tokenEmbedding: Tensor  // [vocabulary, width]
     private let positionEmbedding: Tensor  // [context, width]
-    private let blocks: [Block]
+    private let blocks: [GPTBlock]
     private let norm: LayerNorm
 
     public init(_ configuration: GPTConfiguration, _ source: ParameterSource) throws {
         let c = configuration
         tokenEmbedding = try source("wte.weight", shape: [c.vocabularySize, c.width], initial: .normal(c.initializerRange))
         positionEmbedding = try source("wpe.weight", shape: [c.contextLength, c.width], initial: .normal(c.initializerRange))
-        blocks = try (0..<c.layers).map { try Block(c, source, layer: $0) }
+        blocks = try (0..<c.layers).map { try GPTBlock(c, source, layer: $0, norm: .before) }
         norm = try LayerNorm(source, "ln_f", width: c.width, epsilon: c.layerNormEpsilon)
         // Old checkpoints carry the causal masks as tensors, and tied ones the output matrix a second time.
         try source.finish { $0.hasSuffix(".attn.bias") || $0.hasSuffix(".attn.masked_bias") || $0 == "lm_head.weight" }
@@ -46,46 +46,5 @@ public final class GPT: LanguageModel {
             x = try context.recompute ? recomputing(x) { try block($0, context, seeds) } : block(x, context, seeds)
         }
         return try norm(x)
-    }
-}
-
-/// x + attention(norm(x)), then x + mlp(norm(x)).
-private struct Block {
-    let layer: Int
-    let heads: Int
-    let headWidth: Int
-    let dropout: Double
-    let activation: Activation
-    let attentionNorm, mlpNorm: LayerNorm
-    let queryKeyValue, attentionOutput, mlpInput, mlpOutput: Linear
-
-    init(_ c: GPTConfiguration, _ source: ParameterSource, layer: Int) throws {
-        (self.layer, heads, headWidth, dropout, activation) = (layer, c.heads, c.headWidth, c.residualDropout, c.activation)
-        func linear(_ name: String, _ input: Int, _ output: Int, _ deviation: Double) throws -> Linear {
-            try source.linear("h.\(layer).\(name)", input, output, deviation: deviation, transposed: true)
-        }
-        // The two matrices that write into the residual stream start smaller: 2·layers of them add up (Radford et al. 2019, section 2.3).
-        let residual = c.initializerRange / (2 * Double(c.layers)).squareRoot()
-        attentionNorm = try LayerNorm(source, "h.\(layer).ln_1", width: c.width, epsilon: c.layerNormEpsilon)
-        queryKeyValue = try linear("attn.c_attn", c.width, 3 * c.width, c.initializerRange)
-        attentionOutput = try linear("attn.c_proj", c.width, c.width, residual)
-        mlpNorm = try LayerNorm(source, "h.\(layer).ln_2", width: c.width, epsilon: c.layerNormEpsilon)
-        mlpInput = try linear("mlp.c_fc", c.width, c.innerWidth, c.initializerRange)
-        mlpOutput = try linear("mlp.c_proj", c.innerWidth, c.width, residual)
-    }
-
-    func callAsFunction(_ x: Tensor, _ context: ForwardContext, _ seeds: DropoutSeeds?) throws -> Tensor {
-        let x = try x + attention(attentionNorm(x), context).dropout(dropout, seeds, layer, 1)
-        return try x + mlpOutput(activation(mlpInput(mlpNorm(x)))).dropout(dropout, seeds, layer, 2)
-    }
-
-    private func attention(_ x: Tensor, _ context: ForwardContext) throws -> Tensor {
-        let (batch, time) = (x.size(0), x.size(1))
-        let projected = try queryKeyValue(x).reshape(batch, time, 3, heads, headWidth).unbind(2)
-        let queries = projected[0]
-        var (keys, values) = (projected[1], projected[2])  // [batch, time, head, width]
-        if let cache = context.cache { (keys, values) = try cache.extend(layer: layer, keys: keys, values: values) }
-        let mixed = try Tensor.attention(queries, keys, values, documents: context.documents, scale: 1 / Double(headWidth).squareRoot())
-        return try attentionOutput(mixed.reshape(batch, time, heads * headWidth))
     }
 }

@@ -1,0 +1,99 @@
+public import YuyanTensor
+
+/// GPT-1 (Radford et al. 2018, "Improving Language Understanding by Generative Pre-Training"): a decoder-only Transformer with norms after each half
+/// of a block and none at the end, learned positions, and the embedding used again as output matrix.
+public final class GPT1: LanguageModel {
+    public let configuration: GPTConfiguration
+    public let parameters: [Parameter]
+    public let dtype: DType
+    public let device: Device
+    public let adapter: Adapter?
+
+    private let tokenEmbedding: Tensor  // [vocabulary, width]
+    private let positionEmbedding: Tensor  // [context, width]
+    private let blocks: [GPTBlock]
+
+    public init(_ configuration: GPTConfiguration, _ source: ParameterSource) throws {
+        let c = configuration
+        tokenEmbedding = try source("tokens_embed.weight", shape: [c.vocabularySize, c.width], initial: .normal(c.initializerRange))
+        positionEmbedding = try source("positions_embed.weight", shape: [c.contextLength, c.width], initial: .normal(c.initializerRange))
+        blocks = try (0..<c.layers).map { try GPTBlock(c, source, layer: $0, norm: .after) }
+        // Old checkpoints carry the causal masks as tensors, and tied ones the output matrix a second time.
+        try source.finish { $0.hasSuffix(".attn.bias") || $0 == "lm_head.weight" }
+        (self.configuration, parameters) = (c, source.parameters)
+        (dtype, device, adapter) = (source.dtype, source.device, source.adapter)
+    }
+
+    public var vocabularySize: Int { configuration.vocabularySize }
+    public var contextLength: Int { configuration.contextLength }
+    public var cacheShape: CacheShape { CacheShape(layers: configuration.layers, groups: configuration.heads, width: configuration.headWidth) }
+    public var outputWeight: Tensor { tokenEmbedding }
+
+    public func trainingOperations(sequenceLength: Int) -> Double { configuration.trainingOperations(sequenceLength: sequenceLength) }
+
+    public func callAsFunction(_ tokens: Tensor, _ context: ForwardContext) throws -> Tensor {
+        let past = context.cache?.length ?? 0
+        let time = tokens.size(1)
+        precondition(past + time <= contextLength, "\(past + time) tokens do not fit a context of \(contextLength)")
+        let seeds = context.dropoutSeed.map(DropoutSeeds.init)
+        let positions = try context.positions.map { try positionEmbedding.embedding($0) } ?? positionEmbedding.narrow(0, start: past, length: time)
+
+        var x = try tokenEmbedding.embedding(tokens) + positions
+        x = try x.dropout(configuration.embeddingDropout, seeds, 0, 0)
+        for block in blocks {
+            x = try context.recompute ? recomputing(x) { try block($0, context, seeds) } : block(x, context, seeds)
+        }
+        return x
+    }
+}
+
+/// What Hugging Face's `config.json` says of an openai-gpt: GPT-2's keys with other defaults, and the activation as `afn`.
+struct GPT1File: Decodable {
+    var configuration: GPTConfiguration
+
+    private enum CodingKeys: String, CodingKey {
+        case vocabularySize = "vocab_size"
+        case contextLength = "n_positions"
+        case activation = "afn"
+    }
+
+    /// What its activations are called. Its `gelu` is the one with tanh.
+    private static let activations: [String: Activation] = ["gelu": .geluNew, "relu": .relu, "silu": .silu, "swish": .silu]
+
+    init(from decoder: any Decoder) throws {
+        configuration = try GPTConfiguration(from: decoder)
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        if !values.contains(.vocabularySize) { configuration.vocabularySize = 40478 }
+        if !values.contains(.contextLength) { configuration.contextLength = 512 }
+        let name = try values.decodeIfPresent(String.self, forKey: .activation) ?? "gelu"
+        guard let activation = Self.activations[name] else {
+            throw WeightsError("afn: \"\(name)\" is not known; gelu, relu, silu and swish are")
+        }
+        configuration.activation = activation
+    }
+
+    static func name(of activation: Activation) -> String { activations.keys.sorted().first { activations[$0] == activation } ?? activation.rawValue }
+}
+
+extension GPT1 {
+    /// The size that was published: 64 rows of 512 tokens a step.
+    static let preset = GPTConfiguration.Preset(
+        name: "gpt1", layers: 12, heads: 12, width: 768, contextLength: 512, learningRate: 2.5e-4, batchTokens: 32_768)
+
+    /// A new model with random weights.
+    public convenience init(_ configuration: GPTConfiguration, seed: UInt64, dtype: DType = .float32, device: Device = .cpu) throws {
+        try self.init(configuration, ParameterSource(seed: seed, dtype: dtype, device: device))
+    }
+
+    public var checkpointPrefix: String { "transformer." }
+
+    public var configurationJSON: [String: any Sendable] {
+        let c = configuration
+        return [
+            "architectures": ["OpenAIGPTLMHeadModel"], "model_type": "openai-gpt",
+            "vocab_size": c.vocabularySize, "n_positions": c.contextLength, "n_embd": c.width, "n_layer": c.layers, "n_head": c.heads,
+            "afn": GPT1File.name(of: c.activation), "resid_pdrop": c.residualDropout, "embd_pdrop": c.embeddingDropout, "attn_pdrop": 0.0,
+            "layer_norm_epsilon": c.layerNormEpsilon, "initializer_range": c.initializerRange, "tie_word_embeddings": true,
+        ]
+    }
+}

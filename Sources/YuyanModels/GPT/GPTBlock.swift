@@ -1,0 +1,59 @@
+import YuyanTensor
+
+/// The block that GPT-1, 2 and 3 share: attention and a feed-forward layer, each added to what comes in, and a norm for each.
+struct GPTBlock {
+    enum NormPlace {
+        /// x + f(norm(x)) (GPT-2 and 3).
+        case before
+        /// norm(x + f(x)) (GPT-1).
+        case after
+    }
+
+    let layer: Int
+    let heads: Int
+    let headWidth: Int
+    let dropout: Double
+    let activation: Activation
+    let normPlace: NormPlace
+    let attentionNorm, mlpNorm: LayerNorm
+    let queryKeyValue, attentionOutput, mlpInput, mlpOutput: Linear
+
+    init(_ c: GPTConfiguration, _ source: ParameterSource, layer: Int, norm: NormPlace) throws {
+        (self.layer, heads, headWidth, dropout, activation, normPlace) = (layer, c.heads, c.headWidth, c.residualDropout, c.activation, norm)
+        func linear(_ name: String, _ input: Int, _ output: Int, _ deviation: Double) throws -> Linear {
+            try source.linear("h.\(layer).\(name)", input, output, deviation: deviation, transposed: true)
+        }
+        // Where nothing normalises the residual stream, the two matrices that write into it start smaller: 2·layers of them add up (Radford et al.
+        // 2019, section 2.3).
+        let residual = norm == .before ? c.initializerRange / (2 * Double(c.layers)).squareRoot() : c.initializerRange
+        attentionNorm = try LayerNorm(source, "h.\(layer).ln_1", width: c.width, epsilon: c.layerNormEpsilon)
+        queryKeyValue = try linear("attn.c_attn", c.width, 3 * c.width, c.initializerRange)
+        attentionOutput = try linear("attn.c_proj", c.width, c.width, residual)
+        mlpNorm = try LayerNorm(source, "h.\(layer).ln_2", width: c.width, epsilon: c.layerNormEpsilon)
+        mlpInput = try linear("mlp.c_fc", c.width, c.innerWidth, c.initializerRange)
+        mlpOutput = try linear("mlp.c_proj", c.innerWidth, c.width, residual)
+    }
+
+    func callAsFunction(_ x: Tensor, _ context: ForwardContext, _ seeds: DropoutSeeds?) throws -> Tensor {
+        switch normPlace {
+        case .before:
+            let x = try x + attention(attentionNorm(x), context).dropout(dropout, seeds, layer, 1)
+            return try x + feedForward(mlpNorm(x)).dropout(dropout, seeds, layer, 2)
+        case .after:
+            let x = try attentionNorm(x + attention(x, context).dropout(dropout, seeds, layer, 1))
+            return try mlpNorm(x + feedForward(x).dropout(dropout, seeds, layer, 2))
+        }
+    }
+
+    private func feedForward(_ x: Tensor) throws -> Tensor { try mlpOutput(activation(mlpInput(x))) }
+
+    private func attention(_ x: Tensor, _ context: ForwardContext) throws -> Tensor {
+        let (batch, time) = (x.size(0), x.size(1))
+        let projected = try queryKeyValue(x).reshape(batch, time, 3, heads, headWidth).unbind(2)
+        let queries = projected[0]
+        var (keys, values) = (projected[1], projected[2])  // [batch, time, head, width]
+        if let cache = context.cache { (keys, values) = try cache.extend(layer: layer, keys: keys, values: values) }
+        let mixed = try Tensor.attention(queries, keys, values, documents: context.documents, scale: 1 / Double(headWidth).squareRoot())
+        return try attentionOutput(mixed.reshape(batch, time, heads * headWidth))
+    }
+}
