@@ -35,8 +35,11 @@ public func loadModel(
 }
 
 /// Reads a model; `adapt` is given the source of its weights and the prefix of its checkpoints before it is built.
+///
+/// - Parameter newTokens: rows that its embedding gets besides.
 private func loadBase(
-    from folder: URL, dtype: DType?, device: Device, dropout: Double?, _ adapt: (ParameterSource, _ prefix: String) throws -> Void
+    from folder: URL, dtype: DType?, device: Device, dropout: Double?, newTokens: Int = 0,
+    _ adapt: (ParameterSource, _ prefix: String) throws -> Void
 ) throws -> any LanguageModel {
     if let place = LLaMA2CFile.place(in: folder) {
         let file = try LLaMA2CFile(place)
@@ -45,16 +48,53 @@ private func loadBase(
         try adapt(source, "")
         var configuration = file.configuration
         configuration.dropout = dropout ?? 0
+        configuration.vocabularySize += newTokens
         return try LLaMA(configuration, source)
     }
     if folder.pathExtension == "gguf" { return try loadGGUF(folder, dtype: dtype, device: device, dropout: dropout, adapt) }
     let file = try ConfigurationFile(folder)
+    guard let head = try file.decode(TaskHeadFile.self).head else {
+        return try loadWeights(of: file, in: folder, dtype: dtype, device: device, dropout: dropout, newTokens: newTokens, adapt)
+    }
+    let decoder = try loadWeights(of: file, in: folder, dtype: dtype, device: device, dropout: dropout, newTokens: newTokens) { source, prefix in
+        source.setAside = [TaskModel.scoreName]
+        try adapt(source, prefix)
+    }
+    let score = try Weights(folder: folder).tensor(TaskModel.scoreName)
+    guard score.shape == [head.outputs, decoder.outputWeight.size(1)] else {
+        throw WeightsError(
+            "\(folder.path): \(TaskModel.scoreName) has shape \(score.shape), \(head.outputs) labels and the model's width ask for "
+                + "\([head.outputs, decoder.outputWeight.size(1)])")
+    }
+    return TaskModel(decoder, head, score: try score.to(decoder.dtype, device: device).clone(), dropout: dropout ?? 0)
+}
+
+/// The model of a folder whose vocabulary grows by some tokens.
+func loadDecoder(
+    from folder: URL, dtype: DType?, device: Device, dropout: Double?, newTokens: Int, seed: UInt64
+) throws -> any LanguageModel {
+    try loadBase(from: folder, dtype: dtype, device: device, dropout: dropout, newTokens: newTokens) { source, _ in
+        if newTokens > 0 { try source.grow(by: newTokens, seed: seed) }
+    }
+}
+
+/// What the configuration of a folder says of a task head; nil where the model has none.
+public func taskHead(of folder: URL) throws -> TaskHead? {
+    guard LLaMA2CFile.place(in: folder) == nil, !AdapterFolder.exists(in: folder) else { return nil }
+    return try ConfigurationFile(folder).decode(TaskHeadFile.self).head
+}
+
+private func loadWeights(
+    of file: ConfigurationFile, in folder: URL, dtype: DType?, device: Device, dropout: Double?, newTokens: Int,
+    _ adapt: (ParameterSource, _ prefix: String) throws -> Void
+) throws -> any LanguageModel {
     switch file.kind.modelType {
     case let type where type == "gpt3" || type == nil && ModelScopeFolder.hasParts(folder):
         let scope = try ModelScopeFolder(folder, file.decode(ModelScopeConfiguration.self))
         return try GPT.load(modelScope: scope, dtype: dtype, dropout: dropout, device: device) { try adapt($0, "transformer.") }
     case "gpt2":
         var configuration = try file.decode(GPTConfiguration.self)
+        configuration.vocabularySize += newTokens
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
         let source = ParameterSource(
             try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
@@ -62,6 +102,7 @@ private func loadBase(
         return try GPT(configuration, source)
     case "openai-gpt":
         var configuration = try file.decode(GPT1File.self).configuration
+        configuration.vocabularySize += newTokens
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
         let source = ParameterSource(
             try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
@@ -70,11 +111,13 @@ private func loadBase(
     case let member? where LLaMAConfiguration.Member(rawValue: member) != nil:
         var configuration = try file.decode(LLaMAConfiguration.self)
         configuration.dropout = dropout ?? 0
+        configuration.vocabularySize += newTokens
         let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
         try adapt(source, "")
         return try LLaMA(configuration, source)
     case "t5", "mt5":
         var configuration = try file.decode(T5Configuration.self)
+        configuration.vocabularySize += newTokens
         if let dropout { configuration.dropout = dropout }
         let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
         try adapt(source, "")

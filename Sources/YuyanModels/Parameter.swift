@@ -40,6 +40,9 @@ public final class ParameterSource {
     /// The adapter that linear layers get; nil: none.
     public private(set) var adapter: Adapter?
     private var adapterOrigin: AdapterOrigin?
+    /// Tensors of the checkpoint that are not for this model, by their names in the file.
+    var setAside: Set<String> = []
+    private var growth: (rows: Int, generator: Generator)?
 
     private enum AdapterOrigin {
         case random(Generator)
@@ -81,6 +84,17 @@ public final class ParameterSource {
         adapterOrigin = .file(folder.weights, prefix: AdapterFolder.prefix + prefix)
     }
 
+    /// Embeddings of the checkpoint are so many rows short of what the model asks for; those are new.
+    func grow(by rows: Int, seed: UInt64) throws { growth = (rows, try Generator(seed: seed)) }
+
+    private func grown(_ stored: Tensor, to expected: [Int], _ initial: Initial) throws -> Tensor {
+        guard let growth, case .normal(let deviation) = initial, expected == [stored.size(0) + growth.rows] + stored.shape.dropFirst() else {
+            return stored
+        }
+        let rows = try growth.generator.normal([growth.rows] + stored.shape.dropFirst()) * deviation
+        return try .concatenate([stored, rows.to(stored.dtype)])
+    }
+
     /// A and B of the layer `name`, in float32: they are what is trained.
     private func lowRank(_ name: String, _ matrix: Linear.Matrix, _ input: Int, _ output: Int, transposed: Bool) throws -> LowRank? {
         guard let adapter, let adapterOrigin, adapter.configuration.includes(name) else { return nil }
@@ -120,6 +134,7 @@ public final class ParameterSource {
         asked.insert(name)
         func checked(_ stored: Tensor, named name: String, of place: URL) throws -> Tensor {
             let expected = transposed ? shape.reversed() : shape
+            let stored = try grown(stored, to: expected, initial)
             guard stored.shape == expected else {
                 throw WeightsError("\(place.path): tensor \(name) has shape \(stored.shape), the configuration asks for \(expected)")
             }
@@ -180,7 +195,7 @@ public final class ParameterSource {
         }
         guard case .checkpoint(let weights) = origin else { return }
         let known = Set(asked.map { prefix + $0 })
-        if let extra = weights.names.first(where: { !known.contains($0) && !ignored($0) }) {
+        if let extra = weights.names.first(where: { !known.contains($0) && !setAside.contains($0) && !ignored($0) }) {
             throw WeightsError("\(weights.folder.path): tensor \(extra) has no place in this model; is config.json the one it was saved with?")
         }
     }

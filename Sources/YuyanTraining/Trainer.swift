@@ -156,6 +156,7 @@ import YuyanText
             var verdict: EarlyStopping.Verdict?
             if let heldOut {
                 record[.validationLoss] = heldOut.loss
+                record[.accuracy] = heldOut.accuracy
                 verdict = stopping.observe(heldOut.loss, step: step)
             }
             try log.append(record)
@@ -212,7 +213,7 @@ import YuyanText
 
     /// One update from these micro-batches; nil, with nothing changed, when the run was interrupted in the middle.
     func takeStep(_ batches: [Batch]) throws -> Update? {
-        let labels = batches.reduce(0) { $0 + $1.labelCount }
+        let divisors = LossDivisors(batches)
         let batchTokens = batches.reduce(0) { $0 + $1.tokenCount }
         var loss = 0.0
         for (index, batch) in batches.enumerated() {
@@ -220,7 +221,7 @@ import YuyanText
             defer { model.adapter?.dropoutSeed = nil }
             let seed = configuration.dropout > 0 ? dropoutSeed(configuration.seed, step: step, microBatch: index) : nil
             let part = try model.loss(
-                of: batch, outputWeight: model.outputWeight, divisor: Double(max(labels, 1)), dropoutSeed: seed, recompute: configuration.recompute)
+                of: batch, outputWeight: model.outputWeight, divisors: divisors, dropoutSeed: seed, recompute: configuration.recompute)
             try part.backward()
             loss += try part.item()
             if batches.count > 1 { try optimizer.accumulate() }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import YuyanModels
 import YuyanRecipes
 
 struct Pretrain: StageCommand {
@@ -15,11 +16,21 @@ struct Finetune: StageCommand {
     static let aliases = ["sft"]
 
     @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+
+    /// With `--kind` it is a head that is trained.
+    func run() async throws {
+        if arguments.contains(where: { $0 == "--kind" || $0.hasPrefix("--kind=") }) {
+            try await StageCommandLine.run(HeadTask.self, command: Self.path, arguments: arguments)
+        } else {
+            try await StageCommandLine.run(Configuration.self, command: Self.path, arguments: arguments)
+        }
+    }
 }
 
 struct EvaluateGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "evaluate", abstract: "Measure a model.", subcommands: [EvaluatePerplexity.self, EvaluateFacts.self, EvaluateBLEU.self])
+        commandName: "evaluate", abstract: "Measure a model.",
+        subcommands: [EvaluatePerplexity.self, EvaluateFacts.self, EvaluateHead.self, EvaluateBLEU.self])
 }
 
 struct EvaluatePerplexity: StageCommand {
@@ -32,6 +43,14 @@ struct EvaluatePerplexity: StageCommand {
 struct EvaluateFacts: StageCommand {
     typealias Configuration = EvaluateTask
     static let path = "yuyan evaluate facts"
+
+    @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+}
+
+struct EvaluateHead: StageCommand {
+    typealias Configuration = EvaluateHeadTask
+    static let path = "yuyan evaluate head"
+    static let aliases = TaskHead.Task.allCases.map(\.rawValue)
 
     @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 }

@@ -68,8 +68,7 @@ import YuyanTensor
         func gradients(_ batches: [Batch]) throws -> [Float] {
             let model = try formulaModel()
             for parameter in model.parameters { try parameter.value.setRequiresGradient(true) }
-            let count = batches.reduce(0) { $0 + $1.labelCount }
-            for batch in batches { try model.loss(of: batch, outputWeight: model.outputWeight, divisor: Double(count)).backward() }
+            for batch in batches { try model.loss(of: batch, outputWeight: model.outputWeight, divisors: LossDivisors(batches)).backward() }
             return try model.parameters.flatMap { try #require(try $0.value.gradient).array(Float.self) }
         }
         let (a, b) = (try gradients([whole]), try gradients(parts))

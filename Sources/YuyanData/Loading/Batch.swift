@@ -19,6 +19,18 @@ public struct Batch: Sendable, Hashable {
     public var source: Source?
     /// How many labels are not ignored: what the summed loss of a step is divided by.
     public var labelCount: Int
+    /// What a task head reads and decides in this batch.
+    public var examples: [Example] = []
+
+    /// An example of a task head.
+    public struct Example: Sendable, Hashable {
+        /// Which one of the loader's it is.
+        public var number: Int
+        /// The last position of each of its sequences, counted through all rows.
+        public var reads: [Int]
+        /// The right class, or sequence.
+        public var label: Int
+    }
 
     /// Tokens read: the source's among them.
     public var tokenCount: Int { inputs.count + (source?.tokens.count ?? 0) }

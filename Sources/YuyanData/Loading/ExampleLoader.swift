@@ -45,7 +45,7 @@ public struct ExampleLoader: BatchSource, Sendable {
         self.sequenceLength = sequenceLength
         self.batchSize = batchSize
         isShuffled = shuffled
-        plan = (0, Self.packing(lengths, sequenceLength: sequenceLength, seed: seed, epoch: shuffled ? 0 : nil))
+        plan = (0, packing(lengths, capacity: sequenceLength, seed: seed, epoch: shuffled ? 0 : nil))
         report.rows = plan.rows.count
         self.report = report
         cursor = RowCursor(
@@ -64,22 +64,12 @@ public struct ExampleLoader: BatchSource, Sendable {
         var batch = Batch(rows: max(rows.count, 1), columns: sequenceLength, padding: padding, separatesDocuments: true)
         for (index, row) in rows.enumerated() {
             if isShuffled, plan.epoch != row.epoch {
-                plan = (row.epoch, Self.packing(lengths, sequenceLength: sequenceLength, seed: state.seed, epoch: row.epoch))
+                plan = (row.epoch, packing(lengths, capacity: sequenceLength, seed: state.seed, epoch: row.epoch))
             }
             let packed = isShuffled ? Permutation(count: rowsPerEpoch, seed: state.seed, epoch: row.epoch)[row.index] : row.index
             fill(&batch, row: index, items: plan.rows[packed])
         }
         return batch
-    }
-
-    private static func packing(_ lengths: [Int], sequenceLength: Int, seed: UInt64, epoch: Int?) -> PackedRows {
-        var order = lengths.indices.map { Int32($0) }
-        if let epoch {
-            // Not the numbers that order the rows.
-            var random = SeededRandom(seed: seed, UInt64(epoch), 1)
-            random.shuffle(&order)
-        }
-        return PackedRows(lengths: lengths, capacity: sequenceLength, order: order)
     }
 
     private func fill(_ batch: inout Batch, row: Int, items: ArraySlice<Int32>) {

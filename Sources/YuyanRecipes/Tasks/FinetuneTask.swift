@@ -35,7 +35,7 @@ public struct FinetuneTask: ModelTask {
     }
 
     public static let task = "sft"
-    public static let summary = "Fine-tune a model on conversations and instructions"
+    public static let summary = "Fine-tune a model on conversations, pairs and texts; with --kind, give it a head that classifies"
     public static let required = ["data"]
     public static let isResumable = true
 

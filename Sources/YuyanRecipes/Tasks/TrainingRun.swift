@@ -71,9 +71,8 @@ struct TrainingRun {
             meter?.update(report.step, note: Self.note(report))
             for warning in report.warnings { console.warn(warning) }
             if let heldOut = report.heldOut {
-                console.line(
-                    "step \(report.step): loss \(report.loss.shown(3)), held-out \(heldOut.loss.shown(3)) (perplexity \(heldOut.perplexity.shown(2)))"
-                )
+                let measure = heldOut.accuracy.map { "accuracy \((100 * $0).shown(2)) %" } ?? "perplexity \(heldOut.perplexity.shown(2))"
+                console.line("step \(report.step): loss \(report.loss.shown(3)), held-out \(heldOut.loss.shown(3)) (\(measure))")
             }
         }
         let trainer = try Trainer(model, configuration, source: source, validation: validation, environment: environment)
@@ -88,7 +87,7 @@ struct TrainingRun {
             output: stage.output.relativePath, checkpoint: outcome.checkpoint.lastPathComponent, parameters: model.parameterCount,
             steps: outcome.steps,
             tokensTrained: outcome.tokens, seconds: outcome.seconds, loss: outcome.loss, heldOutLoss: outcome.heldOut?.loss,
-            perplexity: outcome.heldOut?.perplexity, stoppedEarly: outcome.reason == .stoppedEarly)
+            perplexity: outcome.heldOut.flatMap { $0.accuracy == nil ? $0.perplexity : nil }, accuracy: outcome.heldOut?.accuracy, stoppedEarly: outcome.reason == .stoppedEarly)
     }
 
     private static func note(_ report: TrainingProgressReport) -> String {
@@ -121,6 +120,8 @@ public struct TrainingResult: Codable, Sendable {
     var loss: Double?
     var heldOutLoss: Double?
     var perplexity: Double?
+    /// Of the held-out examples, where a task head was trained.
+    var accuracy: Double?
     var stoppedEarly: Bool
 }
 

@@ -11,6 +11,8 @@ public struct Metric: RawRepresentable, ExpressibleByStringLiteral, Sendable, Ha
     public static let loss: Metric = "loss"
     /// Mean loss over the label tokens held out, in nats.
     public static let validationLoss: Metric = "validation_loss"
+    /// Share of the held-out examples that a task head decides rightly, 0…1.
+    public static let accuracy: Metric = "accuracy"
     public static let learningRate: Metric = "learning_rate"
     /// Norm of all gradients before clipping.
     public static let gradientNorm: Metric = "gradient_norm"
