@@ -78,7 +78,7 @@ import Testing
     }
 }
 
-@Suite struct ExampleLoaderTests {
+@Suite struct LabelledExampleLoaderTests {
     private func examples(_ count: Int) -> [LabelledExampleLoader.Example] {
         var random = SeededRandom(seed: 9)
         return (0..<count).map { number in
