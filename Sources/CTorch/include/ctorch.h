@@ -53,6 +53,9 @@ const char *yy_cpu_capability(void);
 bool yy_cpu_has_bfloat16(void);
 int yy_thread_count(void);
 void yy_set_thread_count(int count);
+/// The most that kernels written for several instruction sets may use; by default all that the processor has. For tests, and before other threads use them.
+typedef enum yy_instructions { YY_PORTABLE = 0, YY_UP_TO_AVX2 = 1, YY_UP_TO_AVX512 = 2 } yy_instructions;
+void yy_limit_instructions(yy_instructions limit);
 /// Installs the caching allocator for CPU tensors (kernels/allocator.cpp). Called once, before the first tensor.
 void yy_start(void);
 /// Loads libtorch_cuda, which is not linked. Fails with a sentence when it is not there.
@@ -210,6 +213,23 @@ yy_status yy_gelu_tanh(yy_tensor a, yy_tensor *out);
 
 /// Inverted dropout whose mask is a function of (seed, position): nothing is stored for the way back.
 yy_status yy_dropout(yy_tensor x, double probability, uint64_t seed, yy_tensor *out);
+
+/// A matrix [rows, columns] of integers of 8 or 4 bits, for inference: the numbers of `group` inputs (a multiple of 32; 0: all) of one output share a float16
+/// scale. Codes uint8 [⌈rows/16⌉, ⌈columns/32⌉, 64·bits] and scales float16 [⌈rows/16⌉, groups, 16] lie as kernels/quantized.h says.
+typedef struct yy_quantized {
+    yy_tensor codes, scales;
+    int bits;
+    int64_t group, rows, columns;
+} yy_quantized;
+/// Rounds to the nearest; scales of weights that are not finite are not finite.
+yy_status yy_quantize(yy_tensor weight, int bits, int64_t group, yy_quantized *out);
+/// From int8 numbers [rows, columns] (with 4 bits, −8…7) and float16 scales [rows, groups].
+yy_status yy_quantized_pack(yy_tensor numbers, yy_tensor scales, int bits, int64_t group, yy_quantized *out);
+yy_status yy_quantized_dequantize(yy_quantized matrix, yy_dtype dtype, yy_tensor *out);
+/// Rows of the matrix at int64 indices of any shape, in float32 or bfloat16.
+yy_status yy_quantized_rows(yy_quantized matrix, yy_tensor indices, yy_dtype dtype, yy_tensor *out);
+/// y = x·Wᵀ + b; `bias` may be null. x, float32 or bfloat16, is rounded to 8 bits by blocks of 32 and multiplied in integers.
+yy_status yy_quantized_linear(yy_tensor x, yy_quantized matrix, yy_tensor bias, yy_tensor *out);
 
 /// One AdamW step (Loshchilov & Hutter 2019, decoupled decay) on float32 master weights; the gradient, float32 or bfloat16, is
 /// multiplied by `gradient_scale` on the way. When `copy` is not null, the new weights are also rounded into it.

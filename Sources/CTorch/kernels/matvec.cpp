@@ -1,6 +1,7 @@
-// y = x·Wᵀ + b for a few rows of x: the time of decoding is the time of reading W once. Each thread streams its own rows of W, in bfloat16,
-// and multiplies in float32. ATen's linear reaches under half of the memory's speed here.
+// y = x·Wᵀ + b for a few rows of x: the time of decoding is the time of reading W once. Each thread streams its own rows of W, in bfloat16, where they lie.
+// ATen's linear reaches under half of the memory's speed here.
 #include "../shim.h"
+#include "instructions.h"
 #include "parallel.h"
 
 #include <ATen/ops/empty.h>
@@ -9,10 +10,25 @@
 
 #include <vector>
 
+#if YY_X86
+#include <immintrin.h>
+#endif
+
 namespace yy {
 namespace {
 
-constexpr int64_t mostRows = 4;
+constexpr int64_t mostRows = 8;
+
+/// x [rows, width], w [outputs, width], b [outputs] or null, y [rows, outputs].
+struct Product {
+    const float *wide;        // x, for processors that do not multiply bfloat16
+    const bf16 *interleaved;  // x as [⌈width/32⌉, rows, 32], for those that do: rows that lie a power of two apart would drive each other out of the cache
+    const bf16 *w, *b;
+    bf16 *y;
+    int64_t rows, width, outputs;
+
+    void put(int64_t row, int64_t output, float sum) const { y[row * outputs + output] = narrow(b ? sum + widen(b[output]) : sum); }
+};
 
 typedef float Lanes __attribute__((vector_size(64)));
 typedef uint32_t Bits __attribute__((vector_size(64)));
@@ -32,35 +48,94 @@ YY_INLINE float sum(const Lanes &lanes) {
     return total;
 }
 
-/// Outputs [begin, end) of `rows` rows: x [rows, width] float32, w [outputs, width] bfloat16, y [rows, outputs] bfloat16.
-template <int rows> YY_INLINE void multiply(const float *x, const bf16 *w, const bf16 *b, bf16 *y, int64_t width, int64_t outputs, int64_t begin, int64_t end) {
+/// Outputs [begin, end) of `rows` rows from `first` on, in float32.
+template <int rows> YY_INLINE void widened(const Product &p, int64_t first, int64_t begin, int64_t end) {
+    const float *x = p.wide + first * p.width;
     for (int64_t o = begin; o < end; o++) {
-        const bf16 *row = w + o * width;
+        const bf16 *row = p.w + o * p.width;
         Lanes even[rows], odd[rows];
         for (int r = 0; r < rows; r++) even[r] = odd[r] = Lanes{};
         int64_t i = 0;
-        for (; i + 32 <= width; i += 32) {
-            Lanes first, second, left, right;
-            load(first, row + i);
-            load(second, row + i + 16);
+        for (; i + 32 <= p.width; i += 32) {
+            Lanes one, two, left, right;
+            load(one, row + i);
+            load(two, row + i + 16);
             for (int r = 0; r < rows; r++) {
-                load(left, x + r * width + i);
-                load(right, x + r * width + i + 16);
-                even[r] += left * first;
-                odd[r] += right * second;
+                load(left, x + r * p.width + i);
+                load(right, x + r * p.width + i + 16);
+                even[r] += left * one;
+                odd[r] += right * two;
             }
         }
         for (int r = 0; r < rows; r++) {
             float total = sum(even[r] + odd[r]);
-            for (int64_t j = i; j < width; j++) total += x[r * width + j] * widen(row[j]);
-            y[r * outputs + o] = narrow(b ? total + widen(b[o]) : total);
+            for (int64_t j = i; j < p.width; j++) total += x[r * p.width + j] * widen(row[j]);
+            p.put(first + r, o, total);
         }
     }
 }
-YY_CLONES void multiply1(const float *x, const bf16 *w, const bf16 *b, bf16 *y, int64_t k, int64_t n, int64_t s, int64_t e) { multiply<1>(x, w, b, y, k, n, s, e); }
-YY_CLONES void multiply2(const float *x, const bf16 *w, const bf16 *b, bf16 *y, int64_t k, int64_t n, int64_t s, int64_t e) { multiply<2>(x, w, b, y, k, n, s, e); }
-YY_CLONES void multiply3(const float *x, const bf16 *w, const bf16 *b, bf16 *y, int64_t k, int64_t n, int64_t s, int64_t e) { multiply<3>(x, w, b, y, k, n, s, e); }
-YY_CLONES void multiply4(const float *x, const bf16 *w, const bf16 *b, bf16 *y, int64_t k, int64_t n, int64_t s, int64_t e) { multiply<4>(x, w, b, y, k, n, s, e); }
+
+/// Some outputs at a time, so that what four rows have read of W is near when the next four want it.
+YY_INLINE void multiply(const Product &p, int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; o += 8) {
+        int64_t until = std::min(o + 8, end), row = 0;
+        for (; row + 4 <= p.rows; row += 4) widened<4>(p, row, o, until);
+        if (p.rows - row == 3) widened<3>(p, row, o, until);
+        if (p.rows - row == 2) widened<2>(p, row, o, until);
+        if (p.rows - row == 1) widened<1>(p, row, o, until);
+    }
+}
+void multiplyPortable(const Product &p, int64_t begin, int64_t end) { multiply(p, begin, end); }
+
+#if YY_X86
+YY_AVX2 void multiplyAVX2(const Product &p, int64_t begin, int64_t end) { multiply(p, begin, end); }
+YY_AVX512 void multiplyAVX512(const Product &p, int64_t begin, int64_t end) { multiply(p, begin, end); }
+
+YY_AVX512_BF16 YY_INLINE __m512bh pairs(const bf16 *from, __mmask32 mask) { return __m512bh(_mm512_maskz_loadu_epi16(mask, from)); }
+
+/// Products of pairs of bfloat16 are summed into float32 as they lie: nothing is widened. Many rows take two outputs at a time, which share what is read of x.
+template <int rows, int outputs> YY_AVX512_BF16 YY_INLINE void paired(const Product &p, int64_t output) {
+    constexpr int64_t ahead = 4096;                             // weights; by itself the hardware stops at the end of a page
+    constexpr int chains = rows <= 2 ? 4 : rows <= 4 ? 2 : 1;  // sums that do not wait for each other
+    const int64_t width = p.width;
+    const bf16 *w = p.w + output * width, *x = p.interleaved;
+    __m512 sums[chains][outputs][rows];
+    for (auto &chain : sums)
+        for (auto &some : chain)
+            for (auto &one : some) one = _mm512_setzero_ps();
+    int64_t i = 0;
+    for (; i + 32 * chains <= width; i += 32 * chains) {
+        for (int c = 0; c < chains; c++, x += 32 * rows) {
+            for (int o = 0; o < outputs; o++) {
+                const bf16 *at = w + o * width + i + 32 * c;
+                auto weights = pairs(at, ~__mmask32(0));
+                _mm_prefetch(reinterpret_cast<const char *>(at + ahead), _MM_HINT_T0);
+                for (int r = 0; r < rows; r++) sums[c][o][r] = _mm512_dpbf16_ps(sums[c][o][r], weights, pairs(x + r * 32, ~__mmask32(0)));
+            }
+        }
+    }
+    for (; i < width; i += 32, x += 32 * rows) {
+        auto mask = width - i >= 32 ? ~__mmask32(0) : __mmask32((1u << (width - i)) - 1);
+        for (int o = 0; o < outputs; o++) {
+            auto weights = pairs(w + o * width + i, mask);
+            for (int r = 0; r < rows; r++) sums[0][o][r] = _mm512_dpbf16_ps(sums[0][o][r], weights, pairs(x + r * 32, mask));
+        }
+    }
+    for (int o = 0; o < outputs; o++)
+        for (int r = 0; r < rows; r++) {
+            for (int c = 1; c < chains; c++) sums[0][o][r] = _mm512_add_ps(sums[0][o][r], sums[c][o][r]);
+            p.put(r, output + o, _mm512_reduce_add_ps(sums[0][o][r]));
+        }
+}
+template <int rows> YY_AVX512_BF16 void multiplyBFloat(const Product &p, int64_t begin, int64_t end) {
+    constexpr int outputs = rows <= 4 ? 1 : 2;
+    int64_t o = begin;
+    for (; o + outputs <= end; o += outputs) paired<rows, outputs>(p, o);
+    for (; o < end; o++) paired<rows, 1>(p, o);
+}
+constexpr decltype(&multiplyPortable) multiplyBFloats[] = {multiplyBFloat<1>, multiplyBFloat<2>, multiplyBFloat<3>, multiplyBFloat<4>,
+                                                           multiplyBFloat<5>, multiplyBFloat<6>, multiplyBFloat<7>, multiplyBFloat<8>};
+#endif
 
 at::Tensor matvec(const at::Tensor &x, const at::Tensor &w, const at::Tensor *bias) {
     int64_t width = w.size(1), outputs = w.size(0), rows = x.numel() / width;
@@ -68,16 +143,32 @@ at::Tensor matvec(const at::Tensor &x, const at::Tensor &w, const at::Tensor *bi
     sizes.back() = outputs;
     auto y = at::empty(sizes, x.options());
     auto dense = x.contiguous();
-    std::vector<float> wide(size_t(x.numel()));
     auto *from = static_cast<bf16 *>(dense.data_ptr());
-    for (size_t i = 0; i < wide.size(); i++) wide[i] = widen(from[i]);
-    auto *weights = static_cast<bf16 *>(w.data_ptr()), *b = bias ? static_cast<bf16 *>(bias->data_ptr()) : nullptr;
-    auto *to = static_cast<bf16 *>(y.data_ptr());
-    constexpr decltype(&multiply1) kernels[] = {multiply1, multiply2, multiply3, multiply4};
-    auto *kernel = kernels[rows - 1];
-    parallel(outputs, std::max<int64_t>(1, (1 << 15) / width), [&](int64_t begin, int64_t end) {
-        kernel(wide.data(), weights, b, to, width, outputs, begin, end);
-    });
+    Product product{nullptr, nullptr, static_cast<bf16 *>(w.data_ptr()), bias ? static_cast<bf16 *>(bias->data_ptr()) : nullptr,
+                    static_cast<bf16 *>(y.data_ptr()), rows, width, outputs};
+    std::vector<float> wide;
+    at::Tensor interleaved;  // a tensor's memory begins on a cache line
+    auto *kernel = multiplyPortable;
+#if YY_X86
+    if (instructions().avx2) kernel = multiplyAVX2;
+    if (instructions().avx512) kernel = multiplyAVX512;
+    if (instructions().bfloat16) {
+        kernel = multiplyBFloats[rows - 1];
+        interleaved = at::empty({(width + 31) / 32, rows, 32}, x.options());
+        auto *to = static_cast<bf16 *>(interleaved.data_ptr());
+        for (int64_t row = 0; row < rows; row++)
+            for (int64_t i = 0; i < width; i += 32) {
+                std::memcpy(to + i * rows + row * 32, from + row * width + i, size_t(std::min<int64_t>(32, width - i)) * sizeof(bf16));
+            }
+        product.interleaved = to;
+    }
+#endif
+    if (!product.interleaved) {
+        wide.resize(size_t(x.numel()));
+        for (size_t i = 0; i < wide.size(); i++) wide[i] = widen(from[i]);
+        product.wide = wide.data();
+    }
+    parallel(outputs, std::max<int64_t>(1, (1 << 15) / width), [&](int64_t begin, int64_t end) { kernel(product, begin, end); });
     return y;
 }
 
