@@ -9,16 +9,19 @@ public import YuyanTensor
 ///   - dropout: in place of the configuration's, for training.
 ///   - lora: gives the model a new adapter, drawn from `seed`. A folder with an adapter gives its base with it.
 ///   - quantization: what the frozen matrices under an adapter are kept in, to save memory in training.
+///   - integers: what matrices are rounded to for inference; nil: what they are stored in.
 /// - Throws: `WeightsError` for a folder, configuration or file that cannot be used.
 public func loadModel(
     from folder: URL, dtype: DType? = nil, device: Device = .cpu, dropout: Double? = nil, lora: LoRAConfiguration? = nil,
-    quantization: Quantization? = nil, seed: UInt64 = 0
+    quantization: Quantization? = nil, integers: IntegerQuantization? = nil, seed: UInt64 = 0
 ) throws -> any LanguageModel {
+    guard integers == nil || lora == nil else { throw WeightsError("matrices of 8 or 4 bits are for inference; no adapter can be trained on them") }
     guard AdapterFolder.exists(in: folder) else {
         guard quantization == nil || lora != nil else {
             throw WeightsError("quantised weights cannot be trained themselves; train an adapter on them")
         }
         return try loadBase(from: folder, dtype: dtype, device: device, dropout: dropout) { source, _ in
+            if let integers { try source.quantize(integers) }
             if let lora { try source.adapt(lora, quantization: quantization, seed: seed) }
         }
     }
@@ -29,7 +32,12 @@ public func loadModel(
             "\(folder.path): the adapter's model \"\(adapter.base ?? "")\" is not there; set base_model_name_or_path in adapter_config.json to its folder"
         )
     }
+    guard integers == nil || adapter.quantization == nil else {
+        throw WeightsError(
+            "\(folder.path): this adapter was trained on rounded matrices; merge it first (yuyan convert --merge), then quantise the whole")
+    }
     return try loadBase(from: URL(fileURLWithPath: base), dtype: dtype, device: device, dropout: dropout) { source, prefix in
+        if let integers { try source.quantize(integers) }
         source.adapt(adapter, prefix: prefix, keepsQuantized: quantization != nil && quantization == adapter.quantization)
     }
 }
@@ -88,6 +96,21 @@ private func loadWeights(
     of file: ConfigurationFile, in folder: URL, dtype: DType?, device: Device, dropout: Double?, newTokens: Int,
     _ adapt: (ParameterSource, _ prefix: String) throws -> Void
 ) throws -> any LanguageModel {
+    let stored = try file.quantization()
+    func source(prefix: String = "") throws -> ParameterSource {
+        let source = ParameterSource(try Weights(folder: folder), prefix: prefix, dtype: dtype ?? file.storedDType ?? .float32, device: device)
+        try adapt(source, prefix)
+        guard let stored else { return source }
+        guard source.adapter == nil else {
+            throw WeightsError(
+                "\(folder.path): its matrices are rounded to \(stored.rawValue) for inference; train on the model that it was made from")
+        }
+        guard source.integers == nil || source.integers == stored else {
+            throw WeightsError("\(folder.path): its matrices are rounded to \(stored.rawValue) already; quantise the model that it was made from")
+        }
+        try source.quantize(stored, stored: true)
+        return source
+    }
     switch file.kind.modelType {
     case let type where type == "gpt3" || type == nil && ModelScopeFolder.hasParts(folder):
         let scope = try ModelScopeFolder(folder, file.decode(ModelScopeConfiguration.self))
@@ -96,32 +119,22 @@ private func loadWeights(
         var configuration = try file.decode(GPTConfiguration.self)
         configuration.vocabularySize += newTokens
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
-        let source = ParameterSource(
-            try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
-        try adapt(source, "transformer.")
-        return try GPT(configuration, source)
+        return try GPT(configuration, source(prefix: "transformer."))
     case "openai-gpt":
         var configuration = try file.decode(GPT1File.self).configuration
         configuration.vocabularySize += newTokens
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
-        let source = ParameterSource(
-            try Weights(folder: folder), prefix: "transformer.", dtype: dtype ?? file.storedDType ?? .float32, device: device)
-        try adapt(source, "transformer.")
-        return try GPT1(configuration, source)
+        return try GPT1(configuration, source(prefix: "transformer."))
     case let member? where LLaMAConfiguration.Member(rawValue: member) != nil:
         var configuration = try file.decode(LLaMAConfiguration.self)
         configuration.dropout = dropout ?? 0
         configuration.vocabularySize += newTokens
-        let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
-        try adapt(source, "")
-        return try LLaMA(configuration, source)
+        return try LLaMA(configuration, source())
     case "t5", "mt5":
         var configuration = try file.decode(T5Configuration.self)
         configuration.vocabularySize += newTokens
         if let dropout { configuration.dropout = dropout }
-        let source = ParameterSource(try Weights(folder: folder), dtype: dtype ?? file.storedDType ?? .float32, device: device)
-        try adapt(source, "")
-        return try T5(configuration, source)
+        return try T5(configuration, source())
     case let other:
         let known = ["gpt2", "openai-gpt", "gpt3"] + LLaMAConfiguration.Member.allCases.map(\.rawValue) + ["t5", "mt5"]
         throw WeightsError(
@@ -137,17 +150,34 @@ public func storedDType(of folder: URL) throws -> DType? {
     return try ConfigurationFile(folder).storedDType
 }
 
+/// The name of our layout of rounded matrices in `config.json`.
+private let quantizationMethod = "yuyan"
+
 /// `config.json`.
 private struct ConfigurationFile {
     struct Kind: Decodable {
         var modelType: String?
         var torchDtype: String?
         var dtype: String?
+        var quantization: Quantization?
+
+        struct Quantization: Decodable {
+            var method: String?
+            var bits: Int?
+            var groupSize: Int?
+
+            enum CodingKeys: String, CodingKey {
+                case method = "quant_method"
+                case bits
+                case groupSize = "group_size"
+            }
+        }
 
         enum CodingKeys: String, CodingKey {
             case modelType = "model_type"
             case torchDtype = "torch_dtype"
             case dtype
+            case quantization = "quantization_config"
         }
     }
 
@@ -160,6 +190,18 @@ private struct ConfigurationFile {
         guard let data = try? Data(contentsOf: url) else { throw WeightsError("\(folder.path) holds no model: there is no config.json in it") }
         self.data = data
         kind = try decode(Kind.self)
+    }
+
+    /// What the matrices are rounded to; nil: they are not.
+    func quantization() throws -> IntegerQuantization? {
+        guard let stored = kind.quantization else { return nil }
+        guard stored.method == quantizationMethod, let scheme = IntegerQuantization(bits: stored.bits ?? 0, groupSize: stored.groupSize ?? 0) else {
+            throw WeightsError(
+                "\(url.path): quantization_config: quant_method \((stored.method ?? "").quoted) with bits \(stored.bits ?? 0) and group_size "
+                    + "\(stored.groupSize ?? 0) is not supported; \(quantizationMethod.quoted) with 8 or 4 bits and groups of a multiple of 32 (or -1) is"
+            )
+        }
+        return scheme
     }
 
     var storedDType: DType? { (kind.dtype ?? kind.torchDtype).flatMap(DType.init(name:)) }
@@ -233,6 +275,10 @@ public func saveModel(_ model: any LanguageModel, to folder: URL, tokens: Genera
     }
     var configuration = model.configurationJSON
     configuration["dtype"] = (dtype ?? model.dtype).name
+    if let scheme = model.quantized.first?.matrix.scheme {
+        let kind: [String: any Sendable] = ["quant_method": quantizationMethod, "bits": scheme.bits, "group_size": scheme.groupSize]
+        configuration["quantization_config"] = kind
+    }
     if let tokens {
         var generation: [String: any Sendable] = ["eos_token_id": tokens.eos]
         generation["bos_token_id"] = tokens.bos
@@ -247,7 +293,8 @@ public func saveModel(_ model: any LanguageModel, to folder: URL, tokens: Genera
         let value = try parameter.isTransposed ? parameter.value.transpose(0, 1) : parameter.value
         return (name: model.checkpointPrefix + parameter.name, value: try dtype.map { try value.to($0) } ?? value)
     }
-    try Weights.save(stored, to: folder)
+    let rounded = model.quantized.flatMap(\.stored).map { (name: model.checkpointPrefix + $0.name, value: $0.value) }
+    try Weights.save(stored + rounded, to: folder)
 }
 
 extension GPT {

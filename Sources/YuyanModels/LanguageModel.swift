@@ -12,8 +12,10 @@ public protocol LanguageModel: AnyObject {
     var adapter: Adapter? { get }
     var dtype: DType { get }
     var device: Device { get }
-    /// The matrix [vocabulary, width] that turns hidden states into logits.
-    var outputWeight: Tensor { get }
+    /// Matrices that are rounded for inference; a model that has some cannot be trained.
+    var quantized: [QuantizedParameter] { get }
+    /// The matrix [vocabulary, width] that turns hidden states into logits; made anew each time where it is rounded.
+    var outputWeight: Tensor { get throws }
     /// What stands before every parameter's name in a checkpoint file: `transformer.`, or nothing.
     var checkpointPrefix: String { get }
     /// What `config.json` says of the model: a JSON object.
@@ -23,17 +25,21 @@ public protocol LanguageModel: AnyObject {
 
     /// Tokens [batch, time] int64 → hidden states after the last norm [batch, time, width].
     func callAsFunction(_ tokens: Tensor, _ context: ForwardContext) throws -> Tensor
+
+    /// Hidden states [..., width] → logits [..., vocabulary].
+    func logits(_ hidden: Tensor) throws -> Tensor
 }
 
 extension LanguageModel {
-    /// Hidden states [..., width] → logits [..., vocabulary].
     public func logits(_ hidden: Tensor) throws -> Tensor { try hidden.linear(outputWeight) }
 
     /// What training changes.
     public var trainable: [Parameter] { adapter.map(\.parameters) ?? parameters }
 
     /// Names and shapes of the model's weights, an adapter's left out.
-    public var shapes: [(name: String, shape: [Int])] { parameters.map { ($0.name, $0.value.shape) } + (adapter?.quantized ?? []) }
+    public var shapes: [(name: String, shape: [Int])] {
+        parameters.map { ($0.name, $0.value.shape) } + quantized.map { ($0.name, $0.matrix.shape) } + (adapter?.quantized ?? [])
+    }
 
     /// Numbers in the model, an adapter's left out.
     public var parameterCount: Int { shapes.reduce(0) { $0 + $1.shape.reduce(1, *) } }

@@ -11,6 +11,35 @@ public struct Linear {
         case dense(Tensor)
         /// Frozen, under an adapter.
         case nf4(NF4Matrix)
+        /// For inference.
+        case integers(QuantizedMatrix)
+
+        /// x·Wᵀ + b.
+        func linear(_ x: Tensor, _ bias: Tensor? = nil) throws -> Tensor {
+            switch self {
+            case .dense(let weight): try x.linear(weight, bias)
+            case .nf4(let weight): try weight.linear(x, bias)
+            case .integers(let weight): try weight.linear(x, bias)
+            }
+        }
+
+        /// Rows at int64 indices, in `dtype` where they are not dense.
+        func rows(_ indices: Tensor, _ dtype: DType) throws -> Tensor {
+            switch self {
+            case .dense(let weight): try weight.embedding(indices)
+            case .nf4(let weight): try weight.dequantized(dtype).embedding(indices)
+            case .integers(let weight): try weight.rows(indices, dtype)
+            }
+        }
+
+        /// The matrix as one tensor, in `dtype` where it is not dense.
+        func wide(_ dtype: DType) throws -> Tensor {
+            switch self {
+            case .dense(let weight): weight
+            case .nf4(let weight): try weight.dequantized(dtype)
+            case .integers(let weight): try weight.dequantized(dtype)
+            }
+        }
     }
 
     public init(weight: Tensor, bias: Tensor?) { self.init(.dense(weight), bias: bias) }
@@ -18,11 +47,7 @@ public struct Linear {
     init(_ matrix: Matrix, bias: Tensor?) { (self.matrix, self.bias) = (matrix, bias) }
 
     public func callAsFunction(_ x: Tensor) throws -> Tensor {
-        let y =
-            switch matrix {
-            case .dense(let weight): try x.linear(weight, bias)
-            case .nf4(let weight): try weight.linear(x, bias)
-            }
+        let y = try matrix.linear(x, bias)
         guard let more = try adapter?(x) else { return y }
         return try y + more.to(y.dtype)
     }

@@ -55,12 +55,13 @@ public enum ModelPreset: Sendable {
         }
     }
 
-    /// A new model of this size, with `lora` one that an adapter is trained for.
+    /// A new model of this size, with `lora` one that an adapter is trained for, with `integers` one that is rounded for inference.
     public func model(
-        vocabularySize: Int, _ changes: Changes = Changes(), lora: LoRAConfiguration? = nil, quantization: Quantization? = nil, seed: UInt64,
-        dtype: DType, device: Device
+        vocabularySize: Int, _ changes: Changes = Changes(), lora: LoRAConfiguration? = nil, quantization: Quantization? = nil,
+        integers: IntegerQuantization? = nil, seed: UInt64, dtype: DType, device: Device
     ) throws -> any LanguageModel {
         let source = try ParameterSource(seed: seed, dtype: dtype, device: device)
+        if let integers { try source.quantize(integers) }
         if let lora { try source.adapt(lora, quantization: quantization, seed: seed) }
         switch self {
         case .gpt(let preset), .gpt1(let preset):

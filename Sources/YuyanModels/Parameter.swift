@@ -12,6 +12,20 @@ public struct Parameter {
     public init(name: String, value: Tensor, isTransposed: Bool = false) { (self.name, self.value, self.isTransposed) = (name, value, isTransposed) }
 }
 
+/// A matrix that is rounded for inference, under the name of the weight that it stands for.
+public struct QuantizedParameter {
+    public let name: String
+    public let matrix: QuantizedMatrix
+
+    public init(name: String, matrix: QuantizedMatrix) { (self.name, self.matrix) = (name, matrix) }
+
+    /// What a checkpoint keeps it as.
+    var stored: [(name: String, value: Tensor)] { [(Self.codes(name), matrix.codes), (Self.scales(name), matrix.scales)] }
+
+    static func codes(_ name: String) -> String { name + ".codes" }
+    static func scales(_ name: String) -> String { name + ".scales" }
+}
+
 /// How a new weight starts.
 public enum Initial: Sendable {
     case zeros
@@ -43,6 +57,12 @@ public final class ParameterSource {
     /// Tensors of the checkpoint that are not for this model, by their names in the file.
     var setAside: Set<String> = []
     private var growth: (rows: Int, generator: Generator)?
+    /// What matrices are rounded to for inference; nil: they are not.
+    private(set) var integers: IntegerQuantization?
+    /// Whether the checkpoint keeps them so.
+    private var keepsIntegers = false
+    /// Those that have been asked for, in order.
+    public private(set) var quantized: [QuantizedParameter] = []
 
     private enum AdapterOrigin {
         case random(Generator)
@@ -93,6 +113,17 @@ public final class ParameterSource {
         }
         let rows = try growth.generator.normal([growth.rows] + stored.shape.dropFirst()) * deviation
         return try .concatenate([stored, rows.to(stored.dtype)])
+    }
+
+    /// Matrices are rounded for inference.
+    ///
+    /// - Parameter stored: whether the checkpoint keeps them so.
+    public func quantize(_ scheme: IntegerQuantization, stored: Bool = false) throws {
+        guard device == .cpu else { throw WeightsError("matrices of 8 or 4 bits are for the CPU; leave out the quantisation on \(device)") }
+        guard dtype == .float32 || dtype == .bfloat16 else {
+            throw WeightsError("matrices of 8 or 4 bits are multiplied with float32 or bfloat16, not \(dtype.name)")
+        }
+        (integers, keepsIntegers) = (scheme, stored)
     }
 
     /// A and B of the layer `name`, in float32: they are what is trained.
@@ -154,8 +185,45 @@ public final class ParameterSource {
         }
     }
 
-    /// A matrix of a linear layer: dense, or rounded as the adapter asks.
+    /// A matrix rounded for inference.
+    private func rounded(_ name: String, _ shape: [Int], _ initial: Initial, _ scheme: IntegerQuantization, transposed: Bool) throws -> Linear.Matrix
+    {
+        let matrix: QuantizedMatrix
+        if keepsIntegers, case .checkpoint(let weights) = origin {
+            func part(_ name: String, _ expected: [Int], _ dtype: DType) throws -> Tensor {
+                asked.insert(name)
+                let stored = try weights.tensor(prefix + name)
+                guard stored.shape == expected, stored.dtype == dtype else {
+                    throw WeightsError(
+                        "\(weights.folder.path): tensor \(prefix + name) is \(stored.dtype.name) \(stored.shape), "
+                            + "the configuration asks for \(dtype.name) \(expected)")
+                }
+                return stored
+            }
+            let shapes = QuantizedMatrix.partShapes(scheme, shape: shape)
+            matrix = try QuantizedMatrix(
+                codes: part(QuantizedParameter.codes(name), shapes.codes, .uint8),
+                scales: part(QuantizedParameter.scales(name), shapes.scales, .float16), scheme, shape: shape)
+        } else {
+            matrix = try QuantizedMatrix(take(name, shape, initial, transposed), scheme)
+            guard try matrix.isFinite else {
+                throw WeightsError("\(name) holds numbers that are not finite or too large for float16 scales; it cannot be quantised")
+            }
+            if case .checkpoint(let weights) = origin { weights.release(prefix + name) }
+        }
+        quantized.append(QuantizedParameter(name: name, matrix: matrix))
+        return .integers(matrix)
+    }
+
+    /// A matrix [rows, width] whose rows are looked up, which may also make the logits.
+    func table(_ name: String, _ rows: Int, _ width: Int, _ initial: Initial) throws -> Linear.Matrix {
+        if let integers { return try rounded(name, [rows, width], initial, integers, transposed: false) }
+        return .dense(try self(name, shape: [rows, width], initial: initial))
+    }
+
+    /// A matrix of a linear layer: dense, or rounded as inference or the adapter asks.
     private func matrix(_ name: String, _ input: Int, _ output: Int, _ initial: Initial, transposed: Bool) throws -> Linear.Matrix {
+        if let integers { return try rounded(name, [output, input], initial, integers, transposed: transposed) }
         guard let adapter, adapter.quantization != nil else {
             return .dense(try self(name, shape: [output, input], initial: initial, transposed: transposed))
         }

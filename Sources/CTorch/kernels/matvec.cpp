@@ -1,5 +1,5 @@
-// y = x·Wᵀ + b for a few rows of x: the time of decoding is the time of reading W once. Each thread streams its own rows of W, in bfloat16, where they lie.
-// ATen's linear reaches under half of the memory's speed here.
+// y = x·Wᵀ + b for a few rows of x: the time of decoding is the time of reading W once. Each thread streams its own rows of W, in bfloat16,
+// where they lie. ATen's linear reaches under half of the memory's speed here.
 #include "../shim.h"
 #include "instructions.h"
 #include "parallel.h"
@@ -21,8 +21,10 @@ constexpr int64_t mostRows = 8;
 
 /// x [rows, width], w [outputs, width], b [outputs] or null, y [rows, outputs].
 struct Product {
-    const float *wide;        // x, for processors that do not multiply bfloat16
-    const bf16 *interleaved;  // x as [⌈width/32⌉, rows, 32], for those that do: rows that lie a power of two apart would drive each other out of the cache
+    /// x, for processors that do not multiply bfloat16.
+    const float *wide;
+    /// x as [⌈width/32⌉, rows, 32], for those that do: rows that lie a power of two apart would drive each other out of the cache.
+    const bf16 *interleaved;
     const bf16 *w, *b;
     bf16 *y;
     int64_t rows, width, outputs;
@@ -93,7 +95,8 @@ YY_AVX512 void multiplyAVX512(const Product &p, int64_t begin, int64_t end) { mu
 
 YY_AVX512_BF16 YY_INLINE __m512bh pairs(const bf16 *from, __mmask32 mask) { return __m512bh(_mm512_maskz_loadu_epi16(mask, from)); }
 
-/// Products of pairs of bfloat16 are summed into float32 as they lie: nothing is widened. Many rows take two outputs at a time, which share what is read of x.
+/// Products of pairs of bfloat16 are summed into float32 as they lie: nothing is widened. Many rows take two outputs at a time, which share what
+/// is read of x.
 template <int rows, int outputs> YY_AVX512_BF16 YY_INLINE void paired(const Product &p, int64_t output) {
     constexpr int64_t ahead = 4096;                             // weights; by itself the hardware stops at the end of a page
     constexpr int chains = rows <= 2 ? 4 : rows <= 4 ? 2 : 1;  // sums that do not wait for each other

@@ -1,5 +1,5 @@
-// Linear layers whose matrix has 8 or 4 bits a weight and a float16 scale for each group of inputs (the numbers of GGUF's Q8_0 and Q4_0 where the group is
-// 32). Activations are rounded to 8 bits by blocks of 32, and products are made in integers.
+// Linear layers whose matrix has 8 or 4 bits a weight and a float16 scale for each group of inputs (the numbers of GGUF's Q8_0 and Q4_0 where
+// the group is 32). Activations are rounded to 8 bits by blocks of 32, and products are made in integers.
 #include "../shim.h"
 #include "quantized.h"
 
@@ -26,7 +26,8 @@ struct Matrix {
 
     /// The sizes alone.
     Matrix(int bits, int64_t group, int64_t outputs, int64_t inputs)
-        : codes(nullptr), scales(nullptr), bits(bits), outputs(outputs), inputs(inputs), tiles(up(outputs, tileOutputs)), blocks(up(inputs, blockInputs)) {
+        : codes(nullptr), scales(nullptr), bits(bits), outputs(outputs), inputs(inputs), tiles(up(outputs, tileOutputs)),
+          blocks(up(inputs, blockInputs)) {
         TORCH_CHECK(bits == 8 || bits == 4, "quantised matrices have 8 or 4 bits, not ", bits);
         TORCH_CHECK(group >= 0 && group % blockInputs == 0, "a group is a multiple of ", blockInputs, " inputs, or 0 for all, not ", group);
         blocksOfGroup = group == 0 ? std::max<int64_t>(blocks, 1) : group / blockInputs;
@@ -281,8 +282,10 @@ template <class T> at::Tensor product(const at::Tensor &x, const Matrix &m, cons
     int32_t zero = m.bits == 8 ? zeroOf<8> : zeroOf<4>;
     parallel(rows, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, padded)), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
-            int64_t first = row / rowsTogether * rowsTogether, together = std::min(rowsTogether, rows - first), place = first * m.blocks + row - first;
-            roundRowOf(from + row * m.inputs, m.inputs, together, zero, values + first * padded + (row - first) * blockInputs, scales + place, offsets + place);
+            int64_t first = row / rowsTogether * rowsTogether, together = std::min(rowsTogether, rows - first);
+            int64_t place = first * m.blocks + row - first;  // of the row's first block
+            auto *q = values + first * padded + (row - first) * blockInputs;
+            roundRowOf(from + row * m.inputs, m.inputs, together, zero, q, scales + place, offsets + place);
         }
     });
     auto *to = static_cast<T *>(y.data_ptr());
@@ -330,7 +333,8 @@ yy_status yy_quantize(yy_tensor weight, int bits, int64_t group, yy_quantized *o
 yy_status yy_quantized_pack(yy_tensor numbers, yy_tensor scales, int bits, int64_t group, yy_quantized *out) {
     return guarded([&] {
         auto n = tensor(numbers).contiguous(), s = tensor(scales).contiguous();
-        TORCH_CHECK(n.dim() == 2 && n.is_cpu() && n.scalar_type() == at::kChar, "numbers are a matrix of int8 on the CPU, not ", n.sizes(), " ", n.scalar_type());
+        TORCH_CHECK(n.dim() == 2 && n.is_cpu() && n.scalar_type() == at::kChar, "numbers are a matrix of int8 on the CPU, not ", n.sizes(), " ",
+                    n.scalar_type());
         Matrix sizes(bits, group, n.size(0), n.size(1));
         TORCH_CHECK(s.is_cpu() && s.scalar_type() == at::kHalf && s.sizes() == at::IntArrayRef({sizes.outputs, sizes.groups}), "scales ", s.sizes(),
                     " ", s.scalar_type(), " do not fit numbers ", n.sizes(), " in groups of ", group);

@@ -6,7 +6,8 @@
 
 namespace yy {
 
-/// A tile is 16 outputs, so that their sums are the lanes of one AVX-512 register. Its inputs follow in blocks of 32, which activations share a scale over.
+/// A tile is 16 outputs, so that their sums are the lanes of one AVX-512 register. Its inputs follow in blocks of 32, over which activations share
+/// a scale.
 constexpr int64_t tileOutputs = 16, blockInputs = 32;
 /// Inputs that one multiply-and-add instruction takes for each output.
 constexpr int64_t quadInputs = 4, blockQuads = blockInputs / quadInputs;

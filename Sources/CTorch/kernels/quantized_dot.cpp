@@ -34,7 +34,8 @@ template void dotPortable<4>(const Tile &, const Activations &, float *);
 
 namespace {
 
-/// How far ahead of its reading a tile is asked for, 16 blocks: by itself the hardware stops at the end of a page, and with several rows it sees too little ahead.
+/// How far ahead of its reading a tile is asked for, 16 blocks: by itself the hardware stops at the end of a page, and with several rows it sees
+/// too little ahead.
 template <int bits> constexpr int64_t ahead = 16 * blockBytes<bits>;
 
 /// The weights of a block for 8 outputs, quads 0…7 in a register each: numbers, not codes.

@@ -9,33 +9,33 @@ public final class LLaMA: LanguageModel {
     public let dtype: DType
     public let device: Device
     public let adapter: Adapter?
-    public let outputWeight: Tensor
+    public let quantized: [QuantizedParameter]
     public let contextLength: Int
 
-    private let embedding: Tensor  // [vocabulary, width]
+    private let embedding, output: Linear.Matrix  // [vocabulary, width]
     private let blocks: [Block]
     private let norm: RMSNorm
     private let rotary: RotaryTable
 
     public init(_ configuration: LLaMAConfiguration, _ source: ParameterSource) throws {
         let c = configuration
-        embedding = try source("model.embed_tokens.weight", shape: [c.vocabularySize, c.width], initial: .normal(c.initializerRange))
+        embedding = try source.table("model.embed_tokens.weight", c.vocabularySize, c.width, .normal(c.initializerRange))
         blocks = try (0..<c.layers).map { try Block(c, source, layer: $0) }
         norm = try RMSNorm(source, "model.norm", width: c.width, epsilon: c.normEpsilon)
-        outputWeight =
-            try c.tiesEmbedding
-            ? embedding : source("lm_head.weight", shape: [c.vocabularySize, c.width], initial: .normal(c.initializerRange))
+        output = try c.tiesEmbedding ? embedding : source.table("lm_head.weight", c.vocabularySize, c.width, .normal(c.initializerRange))
         // Old checkpoints carry the angles as tensors, and tied ones the output matrix a second time.
         try source.finish { $0.hasSuffix("rotary_emb.inv_freq") || c.tiesEmbedding && $0 == "lm_head.weight" }
         contextLength = c.rotary.extended(c.contextLength)
         rotary = try RotaryTable(c, reaching: contextLength, device: source.device)
         (self.configuration, parameters) = (c, source.parameters)
-        (dtype, device, adapter) = (source.dtype, source.device, source.adapter)
+        (dtype, device, adapter, quantized) = (source.dtype, source.device, source.adapter, source.quantized)
     }
 
     public var vocabularySize: Int { configuration.vocabularySize }
     public var cacheShape: CacheShape { CacheShape(layers: configuration.layers, groups: configuration.groups, width: configuration.headWidth) }
     public var checkpointPrefix: String { "" }
+    public var outputWeight: Tensor { get throws { try output.wide(dtype) } }
+    public func logits(_ hidden: Tensor) throws -> Tensor { try output.linear(hidden) }
     public func trainingOperations(sequenceLength: Int) -> Double { configuration.trainingOperations(sequenceLength: sequenceLength) }
 
     public func callAsFunction(_ tokens: Tensor, _ context: ForwardContext) throws -> Tensor {
@@ -43,7 +43,7 @@ public final class LLaMA: LanguageModel {
         let time = tokens.size(1)
         precondition(past + time <= contextLength, "\(past + time) tokens do not fit a context of \(contextLength)")
         let pass = Pass(context: context, past: past, rotary: rotary, seeds: context.dropoutSeed.map(DropoutSeeds.init))
-        var x = try embedding.embedding(tokens).dropout(configuration.dropout, pass.seeds, 0, 0)
+        var x = try embedding.rows(tokens, dtype).dropout(configuration.dropout, pass.seeds, 0, 0)
         for block in blocks { x = try context.recompute ? recomputing(x) { try block($0, pass) } : block(x, pass) }
         return try norm(x)
     }

@@ -10,6 +10,7 @@ public final class T5: EncoderDecoder {
     public let adapter: Adapter?
     public let dtype: DType
     public let device: Device
+    public let quantized: [QuantizedParameter]
     public let outputWeight: Tensor
 
     private let embedding: Tensor  // [vocabulary, width]
@@ -34,7 +35,7 @@ public final class T5: EncoderDecoder {
         // The embedding stands in some files three times, and tied models have the output matrix too.
         try source.finish { $0.hasSuffix(".embed_tokens.weight") || c.tiesEmbedding && $0 == "lm_head.weight" }
         (self.configuration, parameters) = (c, source.parameters)
-        (dtype, device, adapter) = (source.dtype, source.device, source.adapter)
+        (dtype, device, adapter, quantized) = (source.dtype, source.device, source.adapter, source.quantized)
     }
 
     public var vocabularySize: Int { configuration.vocabularySize }
