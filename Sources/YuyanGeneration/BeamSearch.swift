@@ -49,7 +49,7 @@ import YuyanText
     }
 
     init(_ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration) throws {
-        try configuration.validate()
+        try configuration.validateValues()
         vocabulary = try knownTokens(of: model, tokenizer, configuration)
         let prompt = try fitted(prompt, to: model.contextLength, vocabulary: vocabulary, configuration.overflow)
         (self.configuration, promptTokens) = (configuration, prompt.count)

@@ -11,52 +11,65 @@ public import YuyanText
 /// - Parameters:
 ///   - tokenizer: turns tokens into text; nil: there are token events only.
 ///   - prompt: token ids, at least one.
+///   - draft: a small model with the same tokenizer that guesses `draftTokens` ahead; the answer is distributed as without it, and greedy tokens are the same.
 /// - Throws: `GenerationError` for a configuration, a prompt or a tokenizer that cannot be used; while iterating, `TensorError.outOfMemory`.
 @Engine public func generate(
-    _ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration
+    _ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration, draft: (any LanguageModel)? = nil
 ) throws -> Generation {
-    Generation(
-        decoding: configuration.beams > 1
-            ? try BeamSearch(model, tokenizer: tokenizer, prompt: prompt, configuration: configuration)
-            : try Sampling(model, tokenizer: tokenizer, prompts: [prompt], configuration: configuration))
+    let rules = try SampleRules(model, tokenizer: tokenizer, configuration: configuration)
+    return Generation(decoding: try decoding(model, rules, prompt: prompt, draft: draft))
+}
+
+@Engine private func decoding(
+    _ model: any LanguageModel, _ rules: SampleRules, prompt: [Int32], number: Int = 0, draft: (any LanguageModel)?
+) throws -> any Decoding {
+    if rules.configuration.beams > 1 {
+        if draft != nil { throw GenerationError(key: "beams", "and a draft model do not go together; leave one of them out") }
+        return try BeamSearch(model, tokenizer: rules.tokenizer, prompt: prompt, configuration: rules.configuration)
+    }
+    if rules.configuration.promptLookup || draft != nil {
+        if rules.configuration.promptLookup, draft != nil {
+            throw GenerationError(key: "prompt_lookup", "and a draft model do not go together; leave one of them out")
+        }
+        return try SpeculativeSampling(model, rules, prompt: prompt, number: number, draft: draft)
+    }
+    return try Sampling(model, rules, prompts: [prompt], numbers: [number])
 }
 
 /// Continues a prompt and collects what `generate` streams: one completion a sample.
 @Engine public func complete(
-    _ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration
+    _ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration, draft: (any LanguageModel)? = nil
 ) async throws -> [Completion] {
-    try await complete(model, tokenizer: tokenizer, prompts: [prompt], configuration: configuration)[0]
+    try await complete(model, tokenizer: tokenizer, prompts: [prompt], configuration: configuration, draft: draft)[0]
 }
 
-/// Continues many prompts, those of one length together, at most `batch` at a time: `samples` completions for each, in the prompts' order.
+/// Continues many prompts, `samples` completions for each, in the prompts' order. Those of one length go together, at most `batch` at a time, where they are
+/// neither searched by beams nor guessed ahead.
 ///
 /// - Parameter progress: is told how many prompts are finished.
 /// - Throws: like `generate`.
 @Engine public func complete(
-    _ model: any LanguageModel, tokenizer: Tokenizer?, prompts: [[Int32]], configuration: GenerationConfiguration, batch: Int = 32,
-    progress: (Int) -> Void = { _ in }
+    _ model: any LanguageModel, tokenizer: Tokenizer?, prompts: [[Int32]], configuration: GenerationConfiguration, draft: (any LanguageModel)? = nil,
+    batch: Int = 32, progress: (Int) -> Void = { _ in }
 ) async throws -> [[Completion]] {
     var configuration = configuration
-    if configuration.beams > 1 {
-        var completions: [[Completion]] = []
-        for prompt in prompts {
-            var found = Array(repeating: Completion(), count: max(0, configuration.samples))
-            for try await event in try generate(model, tokenizer: tokenizer, prompt: prompt, configuration: configuration) {
-                found[event.sample].add(event)
+    configuration.seed = configuration.seed ?? .random(in: 0...UInt64.max)
+    let rules = try SampleRules(model, tokenizer: tokenizer, configuration: configuration)
+    var completions = Array(repeating: Array(repeating: Completion(), count: configuration.samples), count: prompts.count)
+    if configuration.beams > 1 || configuration.promptLookup || draft != nil {
+        for (number, prompt) in prompts.enumerated() {
+            for try await event in Generation(decoding: try decoding(model, rules, prompt: prompt, number: number, draft: draft)) {
+                completions[number][event.sample].add(event)
             }
-            completions.append(found)
-            progress(completions.count)
+            progress(number + 1)
         }
         return completions
     }
-    configuration.seed = configuration.seed ?? .random(in: 0...UInt64.max)
-    var completions = Array(repeating: Array(repeating: Completion(), count: max(0, configuration.samples)), count: prompts.count)
     var finished = 0
     for (_, all) in Dictionary(grouping: prompts.indices, by: { prompts[$0].count }).sorted(by: { $0.key < $1.key }) {
         for start in stride(from: 0, to: all.count, by: batch) {
             let group = Array(all[start..<min(start + batch, all.count)])
-            let decoding = try Sampling(
-                model, tokenizer: tokenizer, prompts: group.map { prompts[$0] }, numbers: group, configuration: configuration)
+            let decoding = try Sampling(model, rules, prompts: group.map { prompts[$0] }, numbers: group)
             for try await event in Generation(decoding: decoding) {
                 let (prompt, sample) = event.sample.quotientAndRemainder(dividingBy: configuration.samples)
                 completions[group[prompt]][sample].add(event)

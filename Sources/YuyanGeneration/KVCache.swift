@@ -61,6 +61,12 @@ public final class KVCache: AttentionCache {
         batch = rows.count
     }
 
+    /// Forgets what is behind the first `count` tokens.
+    public func truncate(to count: Int) {
+        precondition(0...length ~= count, "\(count) of \(length) tokens")
+        for layer in layers.indices { layers[layer]?.count = count }
+    }
+
     private func empty() throws -> Tensor { try .empty([batch, shape.groups, capacity, shape.width], dtype: dtype, device: device) }
 
     private func grown(_ old: Tensor, _ count: Int) throws -> Tensor {

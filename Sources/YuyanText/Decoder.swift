@@ -57,12 +57,21 @@ struct Decoder: Sendable {
     }
 
     /// What has to be remembered from one token to the next.
-    struct State: Sendable {
+    struct State: Sendable, Hashable {
         fileprivate var isStart = true
         fileprivate var stripped = 0
         fileprivate var endsIdeographic = true
 
         init() {}
+    }
+
+    /// The state with what has no bearing on later tokens left out: states that do the same are equal.
+    func canonical(_ state: State) -> State {
+        if joining == .none, leadingSpaces == 0 { return State() }
+        var state = state
+        if !state.isStart || leadingSpaces == .max { state.stripped = 0 }
+        if state.isStart || joining != .words { state.endsIdeographic = true }
+        return state
     }
 
     /// Appends the bytes that a token adds to the text; an id without a token adds none.

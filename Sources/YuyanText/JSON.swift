@@ -2,7 +2,7 @@ import Foundation
 
 /// A JSON document with the order and every key of its objects kept: vocabularies hold keys that Foundation's dictionaries would merge,
 /// since Swift strings compare by canonical equivalence.
-enum JSON: Sendable {
+package enum JSON: Sendable {
     case null
     case bool(Bool)
     case number(Double)
@@ -20,7 +20,7 @@ enum JSON: Sendable {
         return value
     }
 
-    var text: String? {
+    package var text: String? {
         if case .string(let bytes) = self { String(decoding: bytes, as: UTF8.self) } else { nil }
     }
 
@@ -28,19 +28,19 @@ enum JSON: Sendable {
         if case .string(let bytes) = self { bytes } else { nil }
     }
 
-    var flag: Bool? {
+    package var flag: Bool? {
         if case .bool(let value) = self { value } else { nil }
     }
 
-    var integer: Int? {
+    package var integer: Int? {
         if case .number(let value) = self { Int(exactly: value) } else { nil }
     }
 
-    var elements: [JSON]? {
+    package var elements: [JSON]? {
         if case .array(let elements) = self { elements } else { nil }
     }
 
-    var members: [(key: [UInt8], value: JSON)]? {
+    package var members: [(key: [UInt8], value: JSON)]? {
         if case .object(let members) = self { members } else { nil }
     }
 
@@ -60,7 +60,7 @@ enum JSON: Sendable {
 
 extension JSON {
     /// Throws a sentence with the line of the first mistake; `name` is the file's.
-    init(parsing data: [UInt8], name: String) throws {
+    package init(parsing data: [UInt8], name: String) throws {
         var parser = JSONParser(data: data, name: name)
         self = try parser.document()
     }
@@ -223,7 +223,7 @@ private struct JSONParser {
 
 extension JSON {
     /// UTF-8 text; `indent` nil writes it on one line. `sorted` makes a canonical form: keys in byte order, nulls left out.
-    func serialized(indent: Int? = 2, sorted: Bool = false) -> [UInt8] {
+    package func serialized(indent: Int? = 2, sorted: Bool = false) -> [UInt8] {
         var output: [UInt8] = []
         write(to: &output, indent: indent, level: 0, sorted: sorted)
         return output
