@@ -69,10 +69,11 @@ private func loadBase(
         try adapt(source, prefix)
     }
     let score = try Weights(folder: folder).tensor(TaskModel.scoreName)
-    guard score.shape == [head.outputs, decoder.outputWeight.size(1)] else {
+    let expected = [head.outputs, try decoder.outputWeight.size(1)]
+    guard score.shape == expected else {
         throw WeightsError(
             "\(folder.path): \(TaskModel.scoreName) has shape \(score.shape), \(head.outputs) labels and the model's width ask for "
-                + "\([head.outputs, decoder.outputWeight.size(1)])")
+                + "\(expected)")
     }
     return TaskModel(decoder, head, score: try score.to(decoder.dtype, device: device).clone(), dropout: dropout ?? 0)
 }

@@ -8,26 +8,28 @@ public final class GPT1: LanguageModel {
     public let dtype: DType
     public let device: Device
     public let adapter: Adapter?
+    public let quantized: [QuantizedParameter]
 
-    private let tokenEmbedding: Tensor  // [vocabulary, width]
+    private let tokenEmbedding: Linear.Matrix  // [vocabulary, width]
     private let positionEmbedding: Tensor  // [context, width]
     private let blocks: [GPTBlock]
 
     public init(_ configuration: GPTConfiguration, _ source: ParameterSource) throws {
         let c = configuration
-        tokenEmbedding = try source("tokens_embed.weight", shape: [c.vocabularySize, c.width], initial: .normal(c.initializerRange))
+        tokenEmbedding = try source.table("tokens_embed.weight", c.vocabularySize, c.width, .normal(c.initializerRange))
         positionEmbedding = try source("positions_embed.weight", shape: [c.contextLength, c.width], initial: .normal(c.initializerRange))
         blocks = try (0..<c.layers).map { try GPTBlock(c, source, layer: $0, norm: .after) }
         // Old checkpoints carry the causal masks as tensors, and tied ones the output matrix a second time.
         try source.finish { $0.hasSuffix(".attn.bias") || $0 == "lm_head.weight" }
         (self.configuration, parameters) = (c, source.parameters)
-        (dtype, device, adapter) = (source.dtype, source.device, source.adapter)
+        (dtype, device, adapter, quantized) = (source.dtype, source.device, source.adapter, source.quantized)
     }
 
     public var vocabularySize: Int { configuration.vocabularySize }
     public var contextLength: Int { configuration.contextLength }
     public var cacheShape: CacheShape { CacheShape(layers: configuration.layers, groups: configuration.heads, width: configuration.headWidth) }
-    public var outputWeight: Tensor { tokenEmbedding }
+    public var outputWeight: Tensor { get throws { try tokenEmbedding.wide(dtype) } }
+    public func logits(_ hidden: Tensor) throws -> Tensor { try tokenEmbedding.linear(hidden) }
 
     public func trainingOperations(sequenceLength: Int) -> Double { configuration.trainingOperations(sequenceLength: sequenceLength) }
 
@@ -38,7 +40,7 @@ public final class GPT1: LanguageModel {
         let seeds = context.dropoutSeed.map(DropoutSeeds.init)
         let positions = try context.positions.map { try positionEmbedding.embedding($0) } ?? positionEmbedding.narrow(0, start: past, length: time)
 
-        var x = try tokenEmbedding.embedding(tokens) + positions
+        var x = try tokenEmbedding.rows(tokens, dtype) + positions
         x = try x.dropout(configuration.embeddingDropout, seeds, 0, 0)
         for block in blocks {
             x = try context.recompute ? recomputing(x) { try block($0, context, seeds) } : block(x, context, seeds)

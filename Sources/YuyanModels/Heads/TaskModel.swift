@@ -24,7 +24,7 @@ public final class TaskModel: LanguageModel {
 
     /// With a new head, N(0, 0.02).
     public convenience init(_ decoder: any LanguageModel, _ head: TaskHead, seed: UInt64, dropout: Double) throws {
-        let shape = [head.outputs, decoder.outputWeight.size(1)]
+        let shape = [head.outputs, try decoder.outputWeight.size(1)]
         let score = try (Generator(seed: seed).normal(shape) * 0.02).to(decoder.dtype, device: decoder.device)
         self.init(decoder, head, score: score, dropout: dropout)
     }
@@ -35,7 +35,9 @@ public final class TaskModel: LanguageModel {
     public var adapter: Adapter? { decoder.adapter }
     public var dtype: DType { decoder.dtype }
     public var device: Device { decoder.device }
-    public var outputWeight: Tensor { decoder.outputWeight }
+    public var quantized: [QuantizedParameter] { decoder.quantized }
+    public var outputWeight: Tensor { get throws { try decoder.outputWeight } }
+    public func logits(_ hidden: Tensor) throws -> Tensor { try decoder.logits(hidden) }
     /// Names of the decoder's parameters have its prefix already.
     public var checkpointPrefix: String { "" }
 
