@@ -5,6 +5,7 @@ extension GGUFTokenizer {
     /// A tokenizer in llama.cpp's terms.
     ///
     /// llama.cpp splits off digits before spaces, where tokenizers trained here take them in turn: several spaces before a digit may become other tokens there.
+    /// Its unigram models know no bytes: a character without a token is one unknown token there.
     ///
     /// - Throws: `TokenizerError` for one that llama.cpp has nothing like.
     public init(_ tokenizer: Tokenizer) throws {

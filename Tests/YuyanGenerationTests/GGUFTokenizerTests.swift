@@ -61,17 +61,23 @@ import YuyanText
     @Test(
         .enabled(if: python != nil, "set YUYAN_LLAMA_CPP_PYTHON to a Python with llama-cpp-python"), arguments: [TokenizerTrainer.Kind.bpe, .unigram])
     @Engine func llamaCppFindsTheSameTokens(kind: TokenizerTrainer.Kind) throws {
-        let tokenizer = try TokenizerTrainer.train(kind: kind, vocabularySize: 330, texts: Self.texts)
+        let tokenizer = try TokenizerTrainer.train(kind: kind, vocabularySize: kind == .bpe ? 330 : 400, texts: Self.texts)
+        let described = try GGUFTokenizer(tokenizer)
         let folder = FileManager.default.temporaryDirectory.appending(path: "yuyan-gguf-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let url = folder.appending(path: "a.gguf")
         let model = try LLaMA(
-            LLaMAConfiguration(vocabularySize: 352, width: 32, feedForwardWidth: 32, layers: 1, heads: 2, contextLength: 32), seed: 1)
-        try saveGGUF(model, to: url, type: .f32, tokenizer: GGUFTokenizer(tokenizer), name: "a")
+            LLaMAConfiguration(vocabularySize: 416, width: 32, feedForwardWidth: 32, layers: 1, heads: 2, contextLength: 32), seed: 1)
+        try saveGGUF(model, to: url, type: .f32, tokenizer: described, name: "a")
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appending(path: "YuyanModelsTests/Fixtures/gguf_files.py")
+        var compared = 0
         for text in Self.questions {
+            let ids = tokenizer.encode(text)
+            // Its unigram models know no bytes.
+            guard kind == .bpe || !ids.contains(where: { described.kinds[Int($0)] == .byte }) else { continue }
+            compared += 1
             let process = Process()
             process.executableURL = URL(fileURLWithPath: try #require(Self.python))
             process.arguments = [script.path, "tokenize", url.path, text]
@@ -80,7 +86,8 @@ import YuyanText
             try process.run()
             let json = output.fileHandleForReading.readDataToEndOfFile()
             process.waitUntilExit()
-            #expect(try JSONDecoder().decode([Int32].self, from: json) == tokenizer.encode(text), "\(text)")
+            #expect(try JSONDecoder().decode([Int32].self, from: json) == ids, "\(text)")
         }
+        #expect(compared >= 3)
     }
 }

@@ -199,6 +199,29 @@ import YuyanTensor
         #expect(distance(last, theirs.logits) < (name.hasPrefix("gpt2") ? 2e-2 : 1e-3), "\(distance(last, theirs.logits))")
     }
 
+    private static let stories = ProcessInfo.processInfo.environment["YUYAN_TEST_DATA"].map {
+        URL(fileURLWithPath: $0).appending(path: "weights/stories260K")
+    }
+
+    /// A real model: with its own numbers the story of `StoriesTests`, here and in llama.cpp.
+    @Test(.enabled(if: stories != nil, "YUYAN_TEST_DATA names no folder of real data")) @Engine func aRealModelTellsItsStory() throws {
+        let folder = try #require(Self.stories)
+        let expected = try JSONDecoder().decode([Int64].self, from: Data(contentsOf: folder.appending(path: "greedy_ids.json")))
+        let scratch = try ScratchFolder()
+        let url = scratch.url.appending(path: "stories.gguf")
+        try saveGGUF(loadModel(from: folder.appending(path: "hf")), to: url, type: .f32, tokenizer: nil, name: "stories")
+        let model = try loadModel(from: url)
+        let values = try logits(model, Array(expected.dropLast()))
+        let words = model.vocabularySize
+        let chosen = (0..<expected.count - 1).map { row in
+            Int64((0..<words).max { values[row * words + $0] < values[row * words + $1] } ?? 0)
+        }
+        #expect(chosen == Array(expected.dropFirst()))
+        guard Self.python != nil else { return }
+        let theirs: Generated = try Self.ask("greedy", url.path, "\(expected.count - 1)", "\(expected.prefix(1))")
+        #expect(theirs.tokens == Array(expected.dropFirst()))
+    }
+
     @Test(.enabled(if: python != nil, "set YUYAN_LLAMA_CPP_PYTHON to a Python with llama-cpp-python"), arguments: [true, false])
     @Engine func llamaCppWritesFromTheSameSource(isGated: Bool) throws {
         let json = """

@@ -1,4 +1,4 @@
-import YuyanTensor
+public import YuyanTensor
 
 /// What the matrices of a GGUF file are stored in.
 public enum GGUFType: String, Sendable, CaseIterable {
@@ -7,6 +7,9 @@ public enum GGUFType: String, Sendable, CaseIterable {
     case q8 = "q8_0"
     /// Blocks of 32 numbers: a float16 scale and 4 bits each.
     case q4 = "q4_0"
+
+    /// What holds these numbers without loss; float32 for all that are not 16 bits wide.
+    public init(_ dtype: DType) { self = dtype == .float16 ? .f16 : dtype == .bfloat16 ? .bf16 : .f32 }
 
     /// The number of the type in a file (ggml's documentation of the format).
     var code: UInt32 {

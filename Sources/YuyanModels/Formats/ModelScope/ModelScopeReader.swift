@@ -70,20 +70,20 @@ struct ModelScopeFolder {
             }
             value = try .concatenate(pieces, along: axis)
         }
-        func needed(_ rows: Int) throws {
-            guard value.rank > 0, value.size(0) >= rows else {
+        func need(_ rows: Int, orMore: Bool = false) throws {
+            guard value.rank > 0, value.size(0) == rows || orMore && value.size(0) > rows else {
                 throw WeightsError(
                     "\(url.path): tensor \(place.stored) has shape \(value.shape) in \(parts.count) parts together, \(rows) rows are asked for; is a part missing?"
                 )
             }
         }
         if place.name == "wte.weight" {
-            try needed(configuration.vocabularySize)
+            try need(configuration.vocabularySize, orMore: true)
             // More rows only make the vocabulary divisible.
             value = try value.narrow(0, start: 0, length: configuration.vocabularySize)
         }
         if place.isQueryKeyValue, layout != .whole {
-            try needed(3 * configuration.width)
+            try need(3 * configuration.width)
             value = try value.separatingHeads(configuration.heads)
         }
         // GPT asks for its matrices as GPT-2's files have them.
