@@ -1,21 +1,31 @@
 import Foundation
+import YuyanGeneration
 import YuyanModels
 import YuyanTensor
 import YuyanText
 
-/// Copy a model to another folder, in another precision if wished.
+/// Copy a model to another folder, in another layout or precision if wished.
 public struct ConvertTask: TaskConfiguration {
     /// The layouts that can be written.
     public enum Format: String, Codable, Sendable, CaseIterable {
-        case hf
+        case hf, modelscope, gguf
+    }
+
+    /// Blocks of few bits.
+    public enum Blocks: String, Codable, Sendable, CaseIterable {
+        case q8 = "q8_0"
+        case q4 = "q4_0"
     }
 
     public static let task = "convert"
     public static let summary = "Write a model in another layout or precision"
     public static let help = [
-        "from": "the folder of a model, or of the run that made it",
-        "to": "the folder to write",
-        "format": "hf: a Hugging Face folder, which transformers loads",
+        "from": "a model: a folder of Hugging Face or ModelScope, the run that made it, or a file .gguf",
+        "to": "the folder to write; for gguf a file .gguf, or a folder for model.gguf",
+        "format":
+            "hf: a Hugging Face folder, which transformers loads; modelscope: ModelScope's Chinese GPT-3; gguf: a file that llama.cpp runs",
+        "parts": "modelscope: ranks of tensor parallelism that share the weights; by default one file as in base and large",
+        "blocks": "gguf: q8_0 or q4_0 rounds matrices to 8 or 4 bits",
         "merge": "put an adapter into the matrices of its model, and write the whole",
         "dtype": "precision of the weights; by default as they are",
     ]
@@ -25,6 +35,8 @@ public struct ConvertTask: TaskConfiguration {
     public var from = InputPath("")
     public var to = ""
     public var format = Format.hf
+    public var parts: Int?
+    public var blocks: Blocks?
     public var merge = false
     public var dtype: ComputeSettings.Precision?
 
@@ -38,9 +50,14 @@ public struct ConvertTask: TaskConfiguration {
     }
 
     public func run(in stage: StageContext) async throws -> Summary {
+        guard parts == nil || format == .modelscope else { throw RequestError("--parts belongs to --format modelscope") }
+        guard blocks == nil || format == .gguf else { throw RequestError("--blocks belongs to --format gguf") }
+        guard blocks == nil || dtype == nil else { throw RequestError("--blocks and --dtype exclude each other") }
         let folder = try ModelFolder(from)
-        let target = InputPath(to).url
-        guard !FileManager.default.fileExists(atPath: target.appending(path: "config.json").path) else {
+        var target = InputPath(to).url
+        if format == .gguf, target.pathExtension != "gguf" { target = target.appending(path: "model.gguf") }
+        let mark = format == .gguf ? target : target.appending(path: "config.json")
+        guard !FileManager.default.fileExists(atPath: mark.path) else {
             throw RequestError("\(to): there is a model already; choose another folder or remove it")
         }
         return try await convert(folder, to: target)
@@ -55,8 +72,23 @@ public struct ConvertTask: TaskConfiguration {
             throw RequestError("\(from): there is no adapter here to merge")
         }
         let written = dtype.flatMap { DType(name: $0.rawValue) } ?? model.dtype
-        try saveModel(model, to: target, tokens: try GenerationTokens(contentsOf: folder.url), dtype: written)
-        if let tokenizer = try? folder.tokenizer() { try tokenizer.save(to: target) }
-        return Summary(output: target.relativePath, parameters: model.parameterCount, dtype: written.name)
+        let tokens = try GenerationTokens(contentsOf: folder.url)
+        let tokenizer = try? folder.tokenizer()
+        var name = written.name
+        switch format {
+        case .hf: try saveModel(model, to: target, tokens: tokens, dtype: written)
+        case .modelscope:
+            guard let gpt = model as? GPT else { throw RequestError("\(from): ModelScope's layout is for GPT-2 and GPT-3, this model is neither") }
+            try gpt.save(asModelScope: parts.map(ModelScopeLayout.parts) ?? .whole, to: target, end: tokens?.eos.first, dtype: written)
+        case .gguf:
+            try FileManager.default.createDirectory(at: target.deletingLastPathComponent(), withIntermediateDirectories: true)
+            let type = blocks.flatMap { GGUFType(rawValue: $0.rawValue) } ?? GGUFType(written)
+            name = type.rawValue
+            let described: GGUFTokenizer?
+            do { described = try tokenizer.map(GGUFTokenizer.init) } catch let error as TokenizerError { throw RequestError(error.description) }
+            try saveGGUF(model, to: target, type: type, tokenizer: described, name: folder.url.lastPathComponent)
+        }
+        if format != .gguf { try tokenizer?.save(to: target) }
+        return Summary(output: target.relativePath, parameters: model.parameterCount, dtype: name)
     }
 }

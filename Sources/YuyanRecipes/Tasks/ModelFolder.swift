@@ -11,8 +11,8 @@ public struct ModelFolder: Sendable {
     /// Throws `RequestError` where there is no model.
     public init(_ path: InputPath) throws {
         let folder = path.url
-        // A file of llama2.c is a whole model.
-        if folder.pathExtension == "bin", FileManager.default.fileExists(atPath: folder.path) {
+        // A file of llama2.c or llama.cpp is a whole model.
+        if ["bin", "gguf"].contains(folder.pathExtension), FileManager.default.fileExists(atPath: folder.path) {
             url = folder
             return
         }
