@@ -19,4 +19,7 @@ public enum Activation: String, Codable, Sendable, CaseIterable {
         case .silu: try x.silu()
         }
     }
+
+    /// activation(x)·factor.
+    func gated(_ x: Tensor, _ factor: Tensor) throws -> Tensor { try self == .silu ? x.siluGated(factor) : self(x) * factor }
 }

@@ -17,10 +17,11 @@ extension Tensor {
 
     /// x/√(mean(x²) + ε)·w over the last dimension (Zhang & Sennrich 2019); mean and quotient in float32 whatever the dtype, as transformers does.
     public func rmsNorm(_ weight: Tensor, epsilon: Double) throws -> Tensor {
-        let x = try to(.float32)
-        let scaled = try x * (x.square().mean(along: -1, keep: true) + epsilon).rsqrt()
-        return try scaled.to(dtype) * weight
+        try Self.make("rmsNorm", self, weight) { yy_rms_norm(handle, weight.handle, epsilon, $0) }
     }
+
+    /// x·σ(x)·factor: the gate of a feed-forward layer (Shazeer 2020, "GLU Variants").
+    public func siluGated(_ factor: Tensor) throws -> Tensor { try Self.make("siluGated", self, factor) { yy_silu_gated(handle, factor.handle, $0) } }
 
     /// Inverted dropout: kept elements are divided by 1 − probability. The mask is a function of the seed.
     public func dropout(_ probability: Double, seed: UInt64) throws -> Tensor {

@@ -1,5 +1,6 @@
 import Testing
-import YuyanTensor
+
+@testable import YuyanTensor
 
 /// The attention kernels against softmax(scale·q·kᵀ + mask)·v written out in float64.
 @Suite struct AttentionTests {
@@ -82,6 +83,13 @@ import YuyanTensor
         Case(queries: 130, keys: 200, documents: [120, 80], window: 50), Case(queries: 20, keys: 20, window: 64),
     ]
     static let all = squares + others
+    /// A few queries over a cache, in the widths of real heads, with as many heads to a group as go together, fewer and more.
+    static let decodes: [Case] = [
+        Case(queries: 1, keys: 1, width: 64), Case(queries: 1, keys: 15, groups: 1, width: 64),
+        Case(queries: 1, keys: 129, heads: 12, groups: 2, width: 64),
+        Case(queries: 4, keys: 77, heads: 10, groups: 2, width: 128), Case(queries: 2, keys: 64, heads: 3, groups: 3, width: 64, window: 17),
+        Case(queries: 3, keys: 40, causal: false, heads: 8, groups: 4, width: 192), Case(queries: 1, keys: 50, heads: 6, groups: 2, width: 80),
+    ]
 
     @Test(arguments: all) @Engine func valuesAndGradients(_ c: Case) throws {
         let leaves = try c.inputs()
@@ -105,6 +113,24 @@ import YuyanTensor
             let unrecorded = try withoutGradient { try c.attention(inputs) }
             #expect(try difference(unrecorded, expected) < tolerance, "\(dtype), not recorded")
             #expect(!unrecorded.requiresGradient)
+        }
+    }
+
+    @Test(arguments: decodes, InstructionLimit.allCases) @Engine func decoding(_ c: Case, limit: InstructionLimit) throws {
+        defer { InstructionLimit.avx512.impose() }
+        limit.impose()
+        for (dtype, tolerance) in [(DType.float32, 1e-5), (.bfloat16, 8e-3)] {
+            let inputs = try c.inputs().map { try $0.to(dtype) }
+            let exact = try inputs.map { try $0.to(.float64) }
+            let expected = try c.reference(exact[0], exact[1], exact[2])
+            #expect(try difference(c.attention(inputs), expected) < tolerance, "\(dtype)")
+            // As a cache has them: [batch, group, key, width], longer than what is in it.
+            let cached = try inputs[1...].map { part in
+                let room = try Tensor.full([c.batch, c.groups, c.keys + 9, c.width], .nan, dtype: dtype)
+                try room.narrow(2, start: 0, length: c.keys).copy(from: part.transpose(1, 2))
+                return try room.narrow(2, start: 0, length: c.keys).transpose(1, 2)
+            }
+            #expect(try difference(c.attention([inputs[0]] + cached), expected) < tolerance, "\(dtype), cached")
         }
     }
 

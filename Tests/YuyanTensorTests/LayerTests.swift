@@ -82,6 +82,31 @@ import YuyanTensor
         let expected = try exact / (exact.square().mean(along: -1, keep: true) + 1e-6).sqrt() * weight.to(.float64)
         #expect(try x.rmsNorm(weight, epsilon: 1e-6).dtype == dtype)
         #expect(try difference(x.rmsNorm(weight, epsilon: 1e-6), expected) < (dtype == .bfloat16 ? 8e-2 : 1e-5))
+        // In one pass for inference.
+        let fused = try withInference { try x.rmsNorm(weight, epsilon: 1e-6) }
+        #expect(try fused.dtype == dtype && difference(fused, x.rmsNorm(weight, epsilon: 1e-6)) < (dtype == .bfloat16 ? 8e-3 : 1e-6))
+        let strided = try x.transpose(0, 1).contiguous().transpose(0, 1)
+        #expect(try !strided.isContiguous && difference(withInference { try strided.rmsNorm(weight, epsilon: 1e-6) }, fused) < 8e-3)
+    }
+
+    @Test(arguments: [DType.float32, .bfloat16, .float64]) @Engine func siluGated(dtype: DType) throws {
+        let (x, factor) = (try (draw([3, 70], seed: 1) * 5).to(dtype), try draw([3, 70], seed: 2).to(dtype))
+        let exact = try x.to(.float64)
+        let expected = try exact * exact.sigmoid() * factor.to(.float64)
+        let tolerance = dtype == .bfloat16 ? 8e-3 : dtype == .float32 ? 1e-6 : 1e-12
+        #expect(try x.siluGated(factor).dtype == dtype)
+        #expect(try difference(x.siluGated(factor), expected) < tolerance)
+        #expect(try difference(withInference { try x.siluGated(factor) }, expected) < tolerance)
+        let leaf = try x.clone()
+        try leaf.setRequiresGradient(true)
+        let recorded = try leaf.siluGated(factor)
+        #expect(try difference(recorded, expected) < tolerance)
+        try recorded.sum().backward()
+        #expect(try leaf.gradient != nil)
+        for value in [Float.infinity, -.infinity, .nan, 100, -100] {
+            let y = try withInference { try Tensor([value]).siluGated(Tensor([Float(1)])).item() }
+            #expect(value == .infinity ? y == .infinity : value == 100 ? y == 100 : value == -100 ? abs(y) < 1e-30 : y.isNaN)
+        }
     }
 
     @Test(arguments: [DType.float64, .float32, .bfloat16]) @Engine func layerNorm(dtype: DType) throws {

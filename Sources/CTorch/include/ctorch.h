@@ -53,7 +53,7 @@ const char *yy_cpu_capability(void);
 bool yy_cpu_has_bfloat16(void);
 int yy_thread_count(void);
 void yy_set_thread_count(int count);
-/// The most that kernels written for several instruction sets may use; by default all that the processor has. For tests, and before other threads use them.
+/// The most that kernels written for several instruction sets may use; by default all that the processor has. For tests.
 typedef enum yy_instructions { YY_PORTABLE = 0, YY_UP_TO_AVX2 = 1, YY_UP_TO_AVX512 = 2 } yy_instructions;
 void yy_limit_instructions(yy_instructions limit);
 /// Installs the caching allocator for CPU tensors (kernels/allocator.cpp). Called once, before the first tensor.
@@ -139,6 +139,10 @@ yy_status yy_sort(yy_tensor a, int dimension, bool descending, yy_tensor *values
 
 /// y = x·Wᵀ + b, with W [out, in]; `bias` may be null. A few rows of bfloat16 on the CPU go through kernels/matvec.cpp.
 yy_status yy_linear(yy_tensor x, yy_tensor weight, yy_tensor bias, yy_tensor *out);
+/// x/√(mean(x²) + ε)·w over the last dimension, mean and quotient in float32.
+yy_status yy_rms_norm(yy_tensor x, yy_tensor weight, double epsilon, yy_tensor *out);
+/// x·σ(x)·factor.
+yy_status yy_silu_gated(yy_tensor x, yy_tensor factor, yy_tensor *out);
 yy_status yy_layer_norm(yy_tensor x, yy_tensor weight, yy_tensor bias, double epsilon, yy_tensor *out);
 yy_status yy_cross_entropy(yy_tensor logits, yy_tensor targets, int64_t ignored, yy_tensor *out);
 
@@ -214,8 +218,8 @@ yy_status yy_gelu_tanh(yy_tensor a, yy_tensor *out);
 /// Inverted dropout whose mask is a function of (seed, position): nothing is stored for the way back.
 yy_status yy_dropout(yy_tensor x, double probability, uint64_t seed, yy_tensor *out);
 
-/// A matrix [rows, columns] of integers of 8 or 4 bits, for inference: the numbers of `group` inputs (a multiple of 32; 0: all) of one output share a float16
-/// scale. Codes uint8 [⌈rows/16⌉, ⌈columns/32⌉, 64·bits] and scales float16 [⌈rows/16⌉, groups, 16] lie as kernels/quantized.h says.
+/// A matrix [rows, columns] of integers of 8 or 4 bits, for inference: the numbers of `group` inputs (a multiple of 32; 0: all) of one output share
+/// a float16 scale. Codes uint8 [⌈rows/16⌉, ⌈columns/32⌉, 64·bits] and scales float16 [⌈rows/16⌉, groups, 16] lie as kernels/quantized.h says.
 typedef struct yy_quantized {
     yy_tensor codes, scales;
     int bits;

@@ -1,7 +1,7 @@
 // Attention on CPUs by blocks of queries that see only the keys they may: memory stays bounded and the upper half of a causal score matrix is
 // never computed. Scores are made by batched matrix products in the model's dtype, the softmax between them here in float32. The way back
 // recomputes the probabilities from each row's log-sum (Dao et al. 2022, "FlashAttention", appendix B.4).
-#include "../shim.h"
+#include "decode_attention.h"
 #include "parallel.h"
 
 #include <ATen/ops/bmm.h>
@@ -249,47 +249,6 @@ at::Tensor plain(const at::Tensor &queries, const at::Tensor &keys, const at::Te
     return at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, scale, grouped).transpose(1, 2);
 }
 
-/// A few queries over a cache, unrecorded: one pass over keys and values where they lie.
-template <class T>
-YY_INLINE void decodeHead(const T *q, const T *k, int64_t strideK, const T *v, int64_t strideV, int64_t keys, int64_t width, float scale,
-                          float *scores, float *sum, T *o) {
-    for (int64_t t = 0; t < keys; t++) scores[t] = dot(q, k + t * strideK, width) * scale;
-    float top = maximum(scores, keys), total = 0;
-    for (int64_t t = 0; t < keys; t++) total += scores[t] = exponential(scores[t] - top);
-    for (int64_t i = 0; i < width; i++) sum[i] = 0;
-    for (int64_t t = 0; t < keys; t++) {
-        float p = scores[t];
-        const T *row = v + t * strideV;
-        for (int64_t i = 0; i < width; i++) sum[i] += p * widen(row[i]);
-    }
-    for (int64_t i = 0; i < width; i++) store(o[i], sum[i] / total);
-}
-YY_CLONES void decodeHeadOf(const float *q, const float *k, int64_t sk, const float *v, int64_t sv, int64_t n, int64_t w, float s, float *t, float *u, float *o) {
-    decodeHead(q, k, sk, v, sv, n, w, s, t, u, o);
-}
-YY_CLONES void decodeHeadOf(const bf16 *q, const bf16 *k, int64_t sk, const bf16 *v, int64_t sv, int64_t n, int64_t w, float s, float *t, float *u, bf16 *o) {
-    decodeHead(q, k, sk, v, sv, n, w, s, t, u, o);
-}
-
-template <class T> at::Tensor decode(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, bool causal, int64_t window, double scale) {
-    int64_t batch = q.size(0), queries = q.size(1), heads = q.size(2), width = q.size(3), keys = k.size(1), groups = k.size(2);
-    auto o = at::empty({batch, queries, heads, width}, q.options());
-    auto *qs = static_cast<T *>(q.data_ptr()), *ks = static_cast<T *>(k.data_ptr()), *vs = static_cast<T *>(v.data_ptr());
-    auto *os = static_cast<T *>(o.data_ptr());
-    parallel(batch * queries * heads, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
-        std::vector<float> scores(static_cast<size_t>(keys)), sum(static_cast<size_t>(width));
-        for (int64_t i = begin; i < end; i++) {
-            int64_t head = i % heads, query = i / heads % queries, b = i / heads / queries, group = head / (heads / groups);
-            int64_t end = causal ? keys - queries + query + 1 : keys, first = window > 0 ? std::max<int64_t>(0, end - window) : 0;
-            decodeHeadOf(
-                qs + b * q.stride(0) + query * q.stride(1) + head * q.stride(2), ks + b * k.stride(0) + group * k.stride(2) + first * k.stride(1),
-                k.stride(1), vs + b * v.stride(0) + group * v.stride(2) + first * v.stride(1), v.stride(1), end - first, width, float(scale),
-                scores.data(), sum.data(), os + i * width);
-        }
-    });
-    return o;
-}
-
 }  // namespace
 }  // namespace yy
 
@@ -313,9 +272,7 @@ yy_status yy_attention(
         if (!q.is_cpu() || !(bfloat || q.scalar_type() == at::kFloat)) return plain(q, k, v, ids, causal, window, scale);
         bool recorded = at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
         bool dense = q.stride(3) == 1 && k.stride(3) == 1 && v.stride(3) == 1;
-        if (!recorded && q.size(1) <= 4 && !ids.defined() && dense) {
-            return bfloat ? decode<bf16>(q, k, v, causal, window, scale) : decode<float>(q, k, v, causal, window, scale);
-        }
+        if (!recorded && q.size(1) <= 4 && !ids.defined() && dense) return decodeAttention(q, k, v, causal, window, scale);
         return BlockedAttention::apply(q, k, v, ids.defined() ? std::optional(ids) : std::nullopt, causal, window, scale);
     });
 }

@@ -5,6 +5,7 @@
 
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/gelu.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace yy {
@@ -41,19 +42,23 @@ YY_CLONES void derivativeOf(const bf16 *x, const bf16 *g, bf16 *y, int64_t b, in
 
 constexpr int64_t grain = 1 << 13;
 
+at::Tensor values(const at::Tensor &x) {
+    auto y = at::empty_like(x);
+    parallel(x.numel(), grain, [&](int64_t begin, int64_t end) {
+        if (x.scalar_type() == at::kBFloat16) {
+            valueOf(static_cast<bf16 *>(x.data_ptr()), static_cast<bf16 *>(y.data_ptr()), begin, end);
+        } else {
+            valueOf(x.data_ptr<float>(), y.data_ptr<float>(), begin, end);
+        }
+    });
+    return y;
+}
+
 struct Gelu : torch::autograd::Function<Gelu> {
     static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &input) {
         auto x = input.contiguous();
         if (input.requires_grad()) context->save_for_backward({x});
-        auto y = at::empty_like(x);
-        parallel(x.numel(), grain, [&](int64_t begin, int64_t end) {
-            if (x.scalar_type() == at::kBFloat16) {
-                valueOf(static_cast<bf16 *>(x.data_ptr()), static_cast<bf16 *>(y.data_ptr()), begin, end);
-            } else {
-                valueOf(x.data_ptr<float>(), y.data_ptr<float>(), begin, end);
-            }
-        });
-        return y;
+        return values(x);
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context, torch::autograd::variable_list gradients) {
@@ -79,6 +84,7 @@ yy_status yy_gelu_tanh(yy_tensor a, yy_tensor *out) {
     return guarded(out, [&] {
         const auto &x = tensor(a);
         bool plain = x.is_cpu() && (x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kFloat);
-        return plain ? Gelu::apply(x) : at::gelu(x, "tanh");
+        if (!plain) return at::gelu(x, "tanh");
+        return at::GradMode::is_enabled() && x.requires_grad() ? Gelu::apply(x) : values(x.contiguous());
     });
 }

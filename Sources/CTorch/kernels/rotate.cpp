@@ -6,6 +6,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/index_select.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 namespace yy {
@@ -21,19 +22,20 @@ template <class T> YY_INLINE void turn(const T *x, T *y, const float *c, const f
 YY_CLONES void turnOf(const float *x, float *y, const float *c, const float *s, int64_t half, float direction) { turn(x, y, c, s, half, direction); }
 YY_CLONES void turnOf(const bf16 *x, bf16 *y, const float *c, const float *s, int64_t half, float direction) { turn(x, y, c, s, half, direction); }
 
-/// `positions` [batch, token] int64 on the tables' device.
+/// `positions` [batch, token] int64 on the tables' device; undefined: `start`, `start` + 1, …
 template <class T>
-at::Tensor turned(const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, const at::Tensor &positions, float direction) {
+at::Tensor turned(const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, const at::Tensor &positions, int64_t start,
+                  float direction) {
     auto y = at::empty_like(x, x.options(), at::MemoryFormat::Contiguous);
     int64_t tokens = x.size(1), heads = x.size(2), width = x.size(3), half = width / 2;
     auto *from = static_cast<T *>(x.data_ptr());
     auto *to = static_cast<T *>(y.data_ptr());
     auto *c = cosines.data_ptr<float>(), *s = sines.data_ptr<float>();
-    auto *at = positions.data_ptr<int64_t>();
+    auto *at = positions.defined() ? positions.data_ptr<int64_t>() : nullptr;
     int64_t strides[] = {x.stride(0), x.stride(1), x.stride(2)};
     parallel(x.size(0) * tokens, std::max<int64_t>(1, 8192 / (heads * width)), [&](int64_t begin, int64_t end) {
         for (int64_t token = begin; token < end; token++) {
-            int64_t row = at[token] * half;
+            int64_t row = (at ? at[token] : start + token % tokens) * half;
             auto *source = from + token / tokens * strides[0] + token % tokens * strides[1];
             for (int64_t head = 0; head < heads; head++) {
                 turnOf(source + head * strides[2], to + (token * heads + head) * width, c + row, s + row, half, direction);
@@ -43,14 +45,22 @@ at::Tensor turned(const at::Tensor &x, const at::Tensor &cosines, const at::Tens
     return y;
 }
 
-at::Tensor rotated(const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, const at::Tensor &positions, float direction) {
+/// [batch, token]: `start`, `start` + 1, …
+at::Tensor numbered(const at::Tensor &x, int64_t start) {
+    return at::arange(start, start + x.size(1), x.options().dtype(at::kLong)).expand({x.size(0), x.size(1)}).contiguous();
+}
+
+at::Tensor rotated(const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, const at::Tensor &positions, int64_t start,
+                   float direction) {
     bool bfloat = x.scalar_type() == at::kBFloat16;
     if (x.is_cpu() && (bfloat || x.scalar_type() == at::kFloat)) {
         auto rows = x.stride(3) == 1 ? x : x.contiguous();
-        return bfloat ? turned<bf16>(rows, cosines, sines, positions, direction) : turned<float>(rows, cosines, sines, positions, direction);
+        return bfloat ? turned<bf16>(rows, cosines, sines, positions, start, direction)
+                      : turned<float>(rows, cosines, sines, positions, start, direction);
     }
+    auto places = positions.defined() ? positions : numbered(x, start);
     auto angle = [&](const at::Tensor &table) {
-        return table.index_select(0, positions.reshape({-1})).view({x.size(0), x.size(1), 1, -1});
+        return table.index_select(0, places.reshape({-1})).view({x.size(0), x.size(1), 1, -1});
     };
     int64_t half = x.size(3) / 2;
     auto wide = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
@@ -62,11 +72,11 @@ struct Rotation : torch::autograd::Function<Rotation> {
     static at::Tensor forward(torch::autograd::AutogradContext *context, const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines,
                               const at::Tensor &positions) {
         if (x.requires_grad()) context->save_for_backward({cosines, sines, positions});
-        return rotated(x, cosines, sines, positions, 1);
+        return rotated(x, cosines, sines, positions, 0, 1);
     }
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext *context, torch::autograd::variable_list gradients) {
         auto saved = context->get_saved_variables();
-        return {rotated(gradients[0], saved[0], saved[1], saved[2], -1), {}, {}, {}};
+        return {rotated(gradients[0], saved[0], saved[1], saved[2], 0, -1), {}, {}, {}};
     }
 };
 
@@ -82,16 +92,16 @@ yy_status yy_rotate(yy_tensor x, yy_tensor cosines, yy_tensor sines, yy_tensor p
                     " and angles ", c.sizes(), " do not fit");
         int64_t batch = a.size(0), tokens = a.size(1);
         TORCH_CHECK(positions || start + tokens <= c.size(0), "rotate: positions up to ", start + tokens, ", and angles for ", c.size(0));
-        auto at = positions ? tensor(positions)
-                            : at::arange(start, start + tokens, a.options().dtype(at::kLong)).expand({batch, tokens});
-        TORCH_CHECK(at.dim() == 2 && at.size(0) == batch && at.size(1) == tokens, "rotate: positions ", at.sizes(), " and ", a.sizes(), " do not fit");
-        at = at.contiguous();
+        auto at = positions ? tensor(positions).contiguous() : at::Tensor();
+        TORCH_CHECK(!positions || (at.dim() == 2 && at.size(0) == batch && at.size(1) == tokens), "rotate: positions ",
+                    at.defined() ? at.sizes() : at::IntArrayRef(), " and ", a.sizes(), " do not fit");
         if (positions && at.is_cpu()) {
             auto *places = at.data_ptr<int64_t>();
             for (int64_t i = 0; i < at.numel(); i++) {
                 TORCH_CHECK(places[i] >= 0 && places[i] < c.size(0), "rotate: position ", places[i], ", and angles for ", c.size(0));
             }
         }
-        return Rotation::apply(a, c, s, at);
+        if (!(at::GradMode::is_enabled() && a.requires_grad())) return rotated(a, c, s, at, start, 1);
+        return Rotation::apply(a, c, s, positions ? at : numbered(a, start));
     });
 }

@@ -97,7 +97,7 @@ private struct Block {
     func callAsFunction(_ x: Tensor, _ pass: Pass) throws -> Tensor {
         let x = try x + attention(attentionNorm(x), pass).dropout(dropout, pass.seeds, layer, 1)
         let y = try feedForwardNorm(x)
-        return try x + down(activation(gate(y)) * up(y)).dropout(dropout, pass.seeds, layer, 2)
+        return try x + down(activation.gated(gate(y), up(y))).dropout(dropout, pass.seeds, layer, 2)
     }
 
     private func attention(_ x: Tensor, _ pass: Pass) throws -> Tensor {
