@@ -86,7 +86,8 @@ public struct ChatTemplate: Codable, Sendable, Hashable {
         _ messages: [Message], knowledge: [String] = [], with tokenizer: Tokenizer, addingGenerationPrompt: Bool
     ) throws -> (ids: [Int32], answer: [Bool]) {
         var encoding = Encoding(tokenizer: tokenizer)
-        for piece in pieces(messages, knowledge, addingGenerationPrompt) {
+        for var piece in pieces(messages, knowledge, addingGenerationPrompt) {
+            piece.text = written(piece.text)
             if piece.isContent {
                 encoding.append(piece.text, isAnswer: piece.isAnswer)
             } else {
@@ -118,7 +119,7 @@ public struct ChatTemplate: Codable, Sendable, Hashable {
         let lastAnswer = messages.lastIndex { $0.role == "assistant" }
         var pieces: [Piece] = []
         func write(_ text: String, isContent: Bool = false, isAnswer: Bool = false) {
-            if !text.isEmpty { pieces.append(Piece(text: written(text), isContent: isContent, isAnswer: isAnswer)) }
+            if !text.isEmpty { pieces.append(Piece(text: text, isContent: isContent, isAnswer: isAnswer)) }
         }
         write(opening)
         for (index, message) in messages.enumerated() {

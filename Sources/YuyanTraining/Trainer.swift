@@ -42,6 +42,9 @@ import YuyanText
             throw TrainingConfigurationError(
                 key: "sequence_length", problem: "\(configuration.sequenceLength) tokens do not fit the model's context of \(model.contextLength)")
         }
+        guard model.quantized.isEmpty else {
+            throw TrainingError("the model's matrices are rounded for inference and cannot be trained; train the model that it was made from")
+        }
         if configuration.patience != nil, validation == nil {
             throw TrainingConfigurationError(key: "patience", problem: "early stopping needs held-out data")
         }

@@ -1,7 +1,7 @@
 import Foundation
 import YuyanGeneration
 import YuyanModels
-import YuyanTensor
+public import YuyanTensor
 import YuyanText
 
 /// Copy a model to another folder, in another layout or precision if wished.
@@ -27,6 +27,7 @@ public struct ConvertTask: TaskConfiguration {
         "parts": "modelscope: ranks of tensor parallelism that share the weights; by default one file as in base and large",
         "blocks": "gguf: q8_0 or q4_0 rounds matrices to 8 or 4 bits",
         "merge": "put an adapter into the matrices of its model, and write the whole",
+        "quantize": "round matrices for inference: int8, int4, or with the inputs that share a scale (int8:32, int4:64)",
         "dtype": "precision of the weights; by default as they are",
     ]
     public static let required = ["from", "to"]
@@ -38,6 +39,7 @@ public struct ConvertTask: TaskConfiguration {
     public var parts: Int?
     public var blocks: Blocks?
     public var merge = false
+    public var quantize: IntegerQuantization?
     public var dtype: ComputeSettings.Precision?
 
     public init() {}
@@ -52,6 +54,7 @@ public struct ConvertTask: TaskConfiguration {
     public func run(in stage: StageContext) async throws -> Summary {
         guard parts == nil || format == .modelscope else { throw RequestError("--parts belongs to --format modelscope") }
         guard blocks == nil || format == .gguf else { throw RequestError("--blocks belongs to --format gguf") }
+        guard quantize == nil || format == .hf else { throw RequestError("--quantize belongs to --format hf; --blocks rounds the matrices of a GGUF file") }
         guard blocks == nil || dtype == nil else { throw RequestError("--blocks and --dtype exclude each other") }
         let folder = try ModelFolder(from)
         var target = InputPath(to).url
@@ -64,14 +67,16 @@ public struct ConvertTask: TaskConfiguration {
     }
 
     @Engine private func convert(_ folder: ModelFolder, to target: URL) throws -> Summary {
-        let model = try loadModel(from: folder.url)
+        if quantize != nil, merge { throw InvalidValue("quantize", "is for a whole model: merge first, then quantise the result") }
+        let chosen = dtype.flatMap { DType(name: $0.rawValue) }
+        let model = try loadModel(from: folder.url, dtype: quantize == nil ? nil : chosen, integers: quantize)
         if let adapter = model.adapter {
             guard merge else { throw RequestError("\(from): this is an adapter; --merge puts it into its model") }
             try adapter.merge()
         } else if merge {
             throw RequestError("\(from): there is no adapter here to merge")
         }
-        let written = dtype.flatMap { DType(name: $0.rawValue) } ?? model.dtype
+        let written = chosen ?? model.dtype
         let tokens = try GenerationTokens(contentsOf: folder.url)
         let tokenizer = try? folder.tokenizer()
         var name = written.name

@@ -1,7 +1,7 @@
 import Foundation
 import YuyanGeneration
 import YuyanModels
-import YuyanTensor
+public import YuyanTensor
 
 /// Measure generation speed: reading the prompt, and each token after it.
 public struct GenerateBenchmark: ModelTask {
@@ -13,6 +13,7 @@ public struct GenerateBenchmark: ModelTask {
             "prompt_tokens": "tokens of the prompt",
             "tokens": "tokens to generate",
             "batch": "sequences at once",
+            "quantize": "round matrices: int8, int4, or with the inputs that share a scale (int8:32, int4:64)",
             "cache": "keep keys and values; without, everything is computed again for each token",
         ]
 
@@ -21,6 +22,7 @@ public struct GenerateBenchmark: ModelTask {
         public var promptTokens = 128
         public var tokens = 64
         public var batch = 1
+        public var quantize: IntegerQuantization?
         public var cache = true
 
         public init() {}
@@ -59,7 +61,8 @@ public struct GenerateBenchmark: ModelTask {
 
     @Engine private func measure() throws -> Measurement {
         let s = subject
-        let model = try ModelFolder.model(s.model, vocabularySize: s.vocabSize, contextLength: s.promptTokens + s.tokens, compute)
+        let model = try ModelFolder.model(
+            s.model, vocabularySize: s.vocabSize, contextLength: s.promptTokens + s.tokens, integers: s.quantize, compute)
         let generator = try Generator(seed: 1)
         let prompt = try generator.integers(0..<model.vocabularySize, [s.batch, s.promptTokens]).to(device: model.device)
         var (prefill, seconds) = (0.0, [Double]())
@@ -81,7 +84,8 @@ public struct GenerateBenchmark: ModelTask {
             }
         }
         let perToken = seconds.sorted()[seconds.count / 2]
-        let bytes = Double(model.parameters.reduce(0) { $0 + $1.value.count * $1.value.dtype.size })
+        let bytes = Double(
+            model.parameters.reduce(0) { $0 + $1.value.count * $1.value.dtype.size } + model.quantized.reduce(0) { $0 + $1.matrix.byteCount })
         return Measurement(
             model: s.model, parameters: model.parameterCount, dtype: model.dtype.name, device: "\(model.device)", batch: s.batch,
             prefillTokensPerSecond: Double(s.batch * s.promptTokens) / prefill, decodeTokensPerSecond: Double(s.batch) / perToken,

@@ -24,6 +24,10 @@ extension GenerationConfiguration: ConfigurationSection {
         "stop_tokens": "token ids that end the answer",
         "banned_tokens": "token ids that are never generated",
         "top_logprobs": "most probable tokens reported beside each one",
+        "regex": "a regular expression that the whole answer matches",
+        "json_schema": "a JSON schema that the answer is a document of: the text itself",
+        "draft_tokens": "tokens guessed ahead by a draft model or by looking up",
+        "prompt_lookup": "guess tokens from what stood behind the same words before: the same answers, sooner where text repeats",
         "overflow": "at the end of the context: stop with an error for the prompt, or slide the window",
     ]
 

@@ -32,27 +32,32 @@ public struct ModelFolder: Sendable {
     }
 
     /// The model, in the precision that the settings or its weights ask for, and a sentence on it.
-    @Engine public func load(_ compute: ComputeSettings) throws -> (model: any LanguageModel, description: String) {
+    ///
+    /// - Parameter integers: what its matrices are rounded to; nil: what they are stored in.
+    @Engine public func load(_ compute: ComputeSettings, integers: IntegerQuantization? = nil) throws -> (
+        model: any LanguageModel, description: String
+    ) {
         let choice = try compute.choose(stored: try storedDType(of: url))
-        let model = try loadModel(from: url, dtype: choice.dtype, device: choice.device)
+        let model = try loadModel(from: url, dtype: choice.dtype, device: choice.device, integers: integers)
         return (model, "\(url.lastPathComponent): \(model.parameterCount.formatted()) parameters, \(choice.description)")
     }
 
     /// What a benchmark measures: a preset with random weights and at least this context, or the model in a folder.
     @Engine static func model(
         _ name: String, vocabularySize: Int, contextLength: Int, lora: LoRAConfiguration? = nil, quantization: Quantization? = nil,
-        _ compute: ComputeSettings
+        integers: IntegerQuantization? = nil, _ compute: ComputeSettings
     ) throws -> any LanguageModel {
         let choice = try compute.choose()
         guard let preset = ModelPreset(name) else {
             let folder = try ModelFolder(InputPath(name))
-            guard lora != nil else { return try folder.load(compute).model }
+            guard lora != nil else { return try folder.load(compute, integers: integers).model }
             return try loadModel(from: folder.url, dtype: choice.dtype, device: choice.device, lora: lora, quantization: quantization)
         }
         var changes = ModelPreset.Changes()
         changes.contextLength = max(preset.shape.contextLength, contextLength)
         return try preset.model(
-            vocabularySize: vocabularySize, changes, lora: lora, quantization: quantization, seed: 0, dtype: choice.dtype, device: choice.device)
+            vocabularySize: vocabularySize, changes, lora: lora, quantization: quantization, integers: integers, seed: 0, dtype: choice.dtype,
+            device: choice.device)
     }
 
     /// The model and the tokenizer, which must fit.
