@@ -99,7 +99,9 @@ public func loadTaskModel(
         model.head.limit = limit
         return model
     }
-    guard !(model is any EncoderDecoder) else { throw WeightsError("\(folder.path): a head reads a decoder's last token, and this model has an encoder") }
+    guard !(model is any EncoderDecoder) else {
+        throw WeightsError("\(folder.path): a head reads a decoder's last token, and this model has an encoder")
+    }
     let decoder = (model as? TaskModel)?.decoder ?? model
     let first = Int32(decoder.vocabularySize - 3)
     var head = old ?? TaskHead(task: task, labels: labels, start: first, delimiter: first + 1, extract: first + 2, limit: limit)

@@ -54,7 +54,9 @@ public struct ConvertTask: TaskConfiguration {
     public func run(in stage: StageContext) async throws -> Summary {
         guard parts == nil || format == .modelscope else { throw RequestError("--parts belongs to --format modelscope") }
         guard blocks == nil || format == .gguf else { throw RequestError("--blocks belongs to --format gguf") }
-        guard quantize == nil || format == .hf else { throw RequestError("--quantize belongs to --format hf; --blocks rounds the matrices of a GGUF file") }
+        guard quantize == nil || format == .hf else {
+            throw RequestError("--quantize belongs to --format hf; --blocks rounds the matrices of a GGUF file")
+        }
         guard blocks == nil || dtype == nil else { throw RequestError("--blocks and --dtype exclude each other") }
         let folder = try ModelFolder(from)
         var target = InputPath(to).url

@@ -87,7 +87,8 @@ struct TrainingRun {
             output: stage.output.relativePath, checkpoint: outcome.checkpoint.lastPathComponent, parameters: model.parameterCount,
             steps: outcome.steps,
             tokensTrained: outcome.tokens, seconds: outcome.seconds, loss: outcome.loss, heldOutLoss: outcome.heldOut?.loss,
-            perplexity: outcome.heldOut.flatMap { $0.accuracy == nil ? $0.perplexity : nil }, accuracy: outcome.heldOut?.accuracy, stoppedEarly: outcome.reason == .stoppedEarly)
+            perplexity: outcome.heldOut.flatMap { $0.accuracy == nil ? $0.perplexity : nil }, accuracy: outcome.heldOut?.accuracy,
+            stoppedEarly: outcome.reason == .stoppedEarly)
     }
 
     private static func note(_ report: TrainingProgressReport) -> String {
