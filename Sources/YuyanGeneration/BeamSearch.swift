@@ -54,7 +54,8 @@ import YuyanText
         let prompt = try fitted(prompt, to: model.contextLength, vocabulary: vocabulary, configuration.overflow)
         (self.configuration, promptTokens) = (configuration, prompt.count)
         stopTokens = Set(configuration.stopTokens + [tokenizer?.special.eos].compactMap { $0 })
-        stepper = try TokenStepper(model, vocabulary: vocabulary, prompts: [prompt], room: promptTokens + min(configuration.maxTokens, 64))
+        stepper = try TokenStepper(
+            model, vocabulary: vocabulary, prompts: [prompt], room: promptTokens + min(configuration.maxTokens, 64), overflow: configuration.overflow)
         let start = Hypothesis(
             seen: Set(stepper.rows[0]), detokenizer: tokenizer.map(StreamingDetokenizer.init), filter: StopFilter(configuration.stop))
         groups = Array(repeating: Group(running: [start]), count: configuration.beamGroups)

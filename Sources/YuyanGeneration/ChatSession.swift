@@ -33,6 +33,8 @@ public struct ChatSession: Sendable {
     private let contextLength: Int
     /// What stands behind every prompt.
     private let ending: [Int32]
+    /// Whether the model has read a question of this conversation as a part of a text that goes on.
+    private var goesOn = false
 
     /// A conversation. `template` nil: the tokenizer's own. `endsPrompts`: whether a prompt ends with the end of a text, as what an encoder-decoder reads does.
     /// Throws `GenerationError` where there is no template, `TokenizerError` where the tokenizer lacks one of its markers.
@@ -111,6 +113,38 @@ public struct ChatSession: Sendable {
     /// What the model wrote, as a person reads it.
     public func read(_ text: String) -> String { template.read(text) }
 
+    /// Adds a message of the user and prepares the answer of a model that has read all before it (`EndlessText`): the prompt holds only what is new, which is the
+    /// end of the last answer, the message, and the assistant's opening.
+    ///
+    /// - Throws: `GenerationError` for a template that does not write a turn in one way wherever it stands.
+    public mutating func followUp(_ text: String, _ configuration: GenerationConfiguration) throws -> Prompt {
+        let question = Message(role: "user", content: text)
+        let head = system.map { [Message(role: "system", content: $0)] } ?? []
+        func tokens(_ messages: [Message]) throws -> [Int32] {
+            try template.encode(head + messages, with: tokenizer, addingGenerationPrompt: true).ids
+        }
+        var new = try tokens([question])
+        if goesOn {
+            // What is written around a turn does not depend on what was said in it, so it is found between turns that say nothing.
+            let nothing = Message(role: "user", content: "")
+            let (before, after) = try (tokens([nothing]), tokens([nothing, Message(role: "assistant", content: ""), question]))
+            guard template.turns == nil, template.lastUser == nil, after.starts(with: before) else {
+                throw GenerationError(
+                    "The chat template \(template.name) writes earlier turns in another way than the last one, so a conversation cannot go on without being read again."
+                )
+            }
+            new = Array(after[before.count...])
+        }
+        (goesOn, messages) = (true, messages + [question])
+        return Prompt(tokens: new, configuration: stopping(configuration), omittedMessages: 0)
+    }
+
+    /// The tokens of the system message as it stands before a conversation.
+    public func systemTokens() throws -> Int {
+        guard let system else { return 0 }
+        return try template.encode([Message(role: "system", content: system)], with: tokenizer, addingGenerationPrompt: false).ids.count
+    }
+
     /// Adds what the assistant said. With nothing said, the question is taken back.
     public mutating func answer(_ text: String) {
         if text.isEmpty {
@@ -121,7 +155,7 @@ public struct ChatSession: Sendable {
     }
 
     /// Forgets the conversation; the system message stays.
-    public mutating func reset() { messages = [] }
+    public mutating func reset() { (messages, goesOn) = ([], false) }
 
     private func stopping(_ configuration: GenerationConfiguration) -> GenerationConfiguration {
         var configuration = configuration

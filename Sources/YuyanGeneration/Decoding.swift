@@ -23,13 +23,13 @@ import YuyanText
     return vocabulary
 }
 
-/// A prompt that the model can read: all of it, or its end where the window may slide.
+/// A prompt that the model can read: all of it, or its end where the window slides.
 func fitted(_ prompt: [Int32], to context: Int, vocabulary: Int, _ overflow: GenerationConfiguration.Overflow) throws -> [Int32] {
     guard !prompt.isEmpty else { throw GenerationError("The prompt holds no token; give it some text, or a token to begin with.") }
     if let stranger = prompt.first(where: { !(0..<vocabulary ~= Int($0)) }) {
         throw GenerationError("The prompt holds the token \(stranger), and the model knows 0 to \(vocabulary - 1) only.")
     }
-    if prompt.count <= context { return prompt }
+    if prompt.count <= context || overflow == .endless { return prompt }
     guard overflow == .slide else {
         throw GenerationError(
             "The prompt has \(prompt.count) tokens and the model's context holds \(context); shorten it, or let the window slide.")

@@ -12,16 +12,28 @@ public import YuyanText
 ///   - tokenizer: turns tokens into text; nil: there are token events only.
 ///   - prompt: token ids, at least one.
 ///   - draft: a small model with the same tokenizer that guesses `draftTokens` ahead; the answer is distributed as without it, and greedy tokens are the same.
+///   - text: what the model has read and written before, which the prompt goes on from; it will hold the prompt and the answer too.
+///   - prefixes: texts that the model has read before; where the prompt begins like one, that beginning is not computed again. Keeps this one too. Beams and guesses
+///     do without.
 /// - Throws: `GenerationError` for a configuration, a prompt or a tokenizer that cannot be used; while iterating, `TensorError.outOfMemory`.
 @Engine public func generate(
-    _ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration, draft: (any LanguageModel)? = nil
+    _ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration, draft: (any LanguageModel)? = nil,
+    text: EndlessText? = nil, prefixes: PrefixCache? = nil
 ) throws -> Generation {
+    var configuration = configuration
+    if text != nil {
+        for (key, count) in [("beams", configuration.beams), ("samples", configuration.samples)] where count > 1 {
+            throw GenerationError(key: key, "must be 1 where a text goes on")
+        }
+        configuration.overflow = .endless
+    }
     let rules = try SampleRules(model, tokenizer: tokenizer, configuration: configuration)
-    return Generation(decoding: try decoding(model, rules, prompt: prompt, draft: draft))
+    return Generation(decoding: try decoding(model, rules, prompt: prompt, draft: draft, text: text, prefixes: prefixes))
 }
 
 @Engine private func decoding(
-    _ model: any LanguageModel, _ rules: SampleRules, prompt: [Int32], number: Int = 0, draft: (any LanguageModel)?
+    _ model: any LanguageModel, _ rules: SampleRules, prompt: [Int32], number: Int = 0, draft: (any LanguageModel)?,
+    text: EndlessText? = nil, prefixes: PrefixCache? = nil
 ) throws -> any Decoding {
     if rules.configuration.beams > 1 {
         if draft != nil { throw GenerationError(key: "beams", "and a draft model do not go together; leave one of them out") }
@@ -31,9 +43,12 @@ public import YuyanText
         if rules.configuration.promptLookup, draft != nil {
             throw GenerationError(key: "prompt_lookup", "and a draft model do not go together; leave one of them out")
         }
+        if rules.configuration.overflow == .endless {
+            throw GenerationError(key: "overflow", "endless and tokens guessed ahead do not go together; leave one of them out")
+        }
         return try SpeculativeSampling(model, rules, prompt: prompt, number: number, draft: draft)
     }
-    return try Sampling(model, rules, prompts: [prompt], numbers: [number])
+    return try Sampling(model, rules, prompts: [prompt], numbers: [number], text: text, prefixes: prefixes)
 }
 
 /// Continues a prompt and collects what `generate` streams: one completion a sample.

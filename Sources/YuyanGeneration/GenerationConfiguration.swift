@@ -6,6 +6,9 @@ public struct GenerationConfiguration: Codable, Sendable, Hashable {
         case error
         /// The most recent half of a context goes on, read again at the positions of a new beginning; what is older is forgotten.
         case slide
+        /// The first four tokens and a window of the most recent ones stay, and nothing is read again (`KVCache.init(endlessFor:)`). For models with
+        /// relative positions: the LLaMA family, T5.
+        case endless
     }
 
     /// The most tokens that are generated.

@@ -7,13 +7,19 @@ import YuyanTensor
     private let stepper: TokenStepper
     private var states: [SampleState] = []
 
-    /// Every prompt is continued `samples` times; sample s of prompt p is number p·samples + s. `numbers` are the prompts' numbers for the random streams.
-    init(_ model: any LanguageModel, _ rules: SampleRules, prompts: [[Int32]], numbers: [Int]? = nil) throws {
+    /// Every prompt is continued `samples` times; sample s of prompt p is number p·samples + s. `numbers` are the prompts' numbers for the random streams,
+    /// `text` is what the only prompt goes on from, `prefixes` where its beginning may be found.
+    init(
+        _ model: any LanguageModel, _ rules: SampleRules, prompts: [[Int32]], numbers: [Int]? = nil, text: EndlessText? = nil,
+        prefixes: PrefixCache? = nil
+    ) throws {
         let configuration = rules.configuration
         vocabulary = rules.vocabulary
         let prompts = try prompts.map { try fitted($0, to: model.contextLength, vocabulary: rules.vocabulary, configuration.overflow) }
         let promptTokens = prompts.first?.count ?? 0
-        stepper = try TokenStepper(model, vocabulary: vocabulary, prompts: prompts, room: promptTokens + min(configuration.maxTokens, 64))
+        stepper = try TokenStepper(
+            model, vocabulary: vocabulary, prompts: prompts, room: promptTokens + min(configuration.maxTokens, 64), overflow: configuration.overflow,
+            text: text, prefixes: prefixes)
         let seed = configuration.seed ?? .random(in: 0...UInt64.max)
         for (number, row) in stepper.rows.enumerated() {
             for sample in 0..<configuration.samples {
@@ -31,6 +37,7 @@ import YuyanTensor
         guard !isCancelled else {
             for index in states.indices { states[index].finish(.cancelled, &events) }
             states = []
+            try stepper.finish()
             return events
         }
         let logits = try Logits(stepper.logits())
@@ -41,12 +48,14 @@ import YuyanTensor
             logits.withRow(index / shared) { own, logSum in
                 let id = states[index].choose(own)
                 if let reason = states[index].take(id, logits: own, logSum: logSum, &events) {
+                    if reason == .length { stepper.leave(id) }
                     states[index].finish(reason, &events)
                 } else {
                     unfinished.append(index)
                 }
             }
         }
+        if unfinished.isEmpty { try stepper.finish() }
         if unfinished.count < states.count { states = unfinished.map { states[$0] } }
         if !states.isEmpty {
             try stepper.select(unfinished.map { $0 / shared })

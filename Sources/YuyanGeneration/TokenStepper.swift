@@ -8,6 +8,9 @@ import YuyanTensor
     /// Logits of ids from here on are padding of the model's matrix.
     private let vocabulary: Int
     private var cache: KVCache
+    private let text: EndlessText?
+    private let prefixes: PrefixCache?
+    private let isEndless: Bool
     private var source: (any EncodedSource)?
     /// Which prompt each row has come from.
     private var origins: [Int]
@@ -15,21 +18,42 @@ import YuyanTensor
     private(set) var rows: [[Int32]]
     /// How many tokens at the end of each row the model has not read yet.
     private var unread: Int
+    private var hasReadPrompt = false
 
-    /// - Parameter room: the tokens that a row will probably have; it may become longer.
-    init(_ model: any LanguageModel, vocabulary: Int, prompts: [[Int32]], room: Int) throws {
+    /// - Parameters:
+    ///   - room: the tokens that a row will probably have; it may become longer.
+    ///   - text: what the only prompt goes on from.
+    ///   - prefixes: where the beginning of the only prompt may be found; keeps what is read.
+    /// - Throws: `GenerationError` where the window shall be endless and the model's positions cannot move.
+    init(
+        _ model: any LanguageModel, vocabulary: Int, prompts: [[Int32]], room: Int, overflow: GenerationConfiguration.Overflow = .slide,
+        text: EndlessText? = nil, prefixes: PrefixCache? = nil
+    ) throws {
         let length = prompts.first?.count ?? 0
         precondition(prompts.allSatisfy { $0.count == length }, "prompts of different lengths cannot go together")
         (self.model, self.vocabulary, rows, origins, unread) = (model, vocabulary, prompts, Array(prompts.indices), length)
-        cache = KVCache(for: model, batch: prompts.count, capacity: room)
+        (self.text, isEndless) = (text, overflow == .endless || text != nil)
+        self.prefixes = isEndless || prompts.count > 1 ? nil : prefixes
+        precondition(prefixes.map { $0.model === model } ?? true, "keys and values of another model")
+        if isEndless {
+            try requireRelativePositions(model)
+            cache = text?.cache ?? KVCache(endlessFor: model, batch: prompts.count)
+        } else {
+            cache = try self.prefixes?.start(prompts[0], capacity: room) ?? KVCache(for: model, batch: prompts.count, capacity: room)
+            unread -= cache.length
+        }
         if let model = model as? any EncoderDecoder {
             source = try withInference { try model.encode(tensor(prompts.map { $0[...] }), lengths: nil, ForwardContext()) }
             (rows, unread) = (prompts.map { _ in [model.decoderStart] }, 1)
         }
+        if let text {
+            rows[0] = text.unread + rows[0]
+            (text.unread, unread) = (rows[0], rows[0].count)
+        }
     }
 
-    /// Whether the model has read as much as its context holds.
-    var isFull: Bool { cache.length == model.contextLength }
+    /// Whether the model has read as much as its context holds, and can read no more.
+    var isFull: Bool { !isEndless && cache.room == 0 }
 
     /// The tokens that can be put behind the unread ones and read with them, before the window has to slide or after it has.
     var room: Int {
@@ -44,13 +68,24 @@ import YuyanTensor
     func logits(last count: Int = 1) throws -> Tensor {
         precondition(count <= unread, "\(count) of \(unread) unread tokens")
         return try withInference {
-            if cache.length + unread > model.contextLength {
+            if !isEndless, cache.length + unread > model.contextLength {
                 cache = KVCache(for: model, batch: rows.count, capacity: model.contextLength)
                 unread = min(rows[0].count, window + count - 1)
             }
-            let hidden = try model(tensor(rows.map { $0.suffix(unread) }), ForwardContext(cache: cache, source: source))
-            let last = try hidden.narrow(1, start: unread - count, length: count).reshape(rows.count * count, hidden.size(2))
+            var rest = rows.map { $0.suffix(unread) }
+            var hidden: Tensor
+            repeat {
+                // An endless cache takes a long text in pieces, and forgets between them.
+                try cache.makeRoom()
+                let time = min(cache.room, rest[0].count)
+                hidden = try model(tensor(rest.map { $0.prefix(time) }), ForwardContext(cache: cache, source: source))
+                rest = rest.map { $0.dropFirst(time) }
+            } while !rest[0].isEmpty
+            let last = try hidden.narrow(1, start: hidden.size(1) - count, length: count).reshape(rows.count * count, hidden.size(2))
             unread = 0
+            text?.unread = []
+            if !hasReadPrompt { try keep() }
+            hasReadPrompt = true
             let logits = try model.logits(last).to(.float32, device: .cpu)
             return try logits.size(1) > vocabulary ? logits.narrow(1, start: 0, length: vocabulary).contiguous() : logits
         }
@@ -77,6 +112,21 @@ import YuyanTensor
         precondition(tokens.count == rows.count, "\(tokens.count) tokens for \(rows.count) rows")
         for (row, token) in tokens.enumerated() { rows[row].append(token) }
         unread += 1
+        text?.unread += tokens
+    }
+
+    /// A last token, which no other will follow now, belongs to the text that goes on.
+    func leave(_ token: Int32) { text?.unread.append(token) }
+
+    /// What was written may be the beginning of what is asked next.
+    func finish() throws {
+        if rows.count == 1 { try keep() }
+    }
+
+    /// Keeps what the model has read, unless the window has slid.
+    private func keep() throws {
+        guard let prefixes, cache.length == rows[0].count - unread else { return }
+        try prefixes.keep(Array(rows[0].dropLast(unread)), cache)
     }
 
     /// Takes the last tokens of each row back, read or not.

@@ -8,6 +8,9 @@ public protocol LanguageModel: AnyObject {
     /// The most tokens that one pass can see.
     var contextLength: Int { get }
     var cacheShape: CacheShape { get }
+    /// Whether attention knows no more of positions than the distance between two tokens (rotary, or a bias by distance), so that tokens in a cache can
+    /// take other places; not so where positions are learned.
+    var positionsAreRelative: Bool { get }
     /// What is trained in place of the parameters; nil: they are.
     var adapter: Adapter? { get }
     var dtype: DType { get }
@@ -32,6 +35,8 @@ public protocol LanguageModel: AnyObject {
 
 extension LanguageModel {
     public func logits(_ hidden: Tensor) throws -> Tensor { try hidden.linear(outputWeight) }
+
+    public var positionsAreRelative: Bool { false }
 
     /// What training changes.
     public var trainable: [Parameter] { adapter.map(\.parameters) ?? parameters }
@@ -93,8 +98,18 @@ public protocol AttentionCache: AnyObject {
     /// Tokens stored before this forward pass.
     var length: Int { get }
     /// Stores keys and values of new tokens [batch, new, groups, width]; gives back all so far [batch, length + new, groups, width].
-    func extend(layer: Int, keys: Tensor, values: Tensor) throws -> (keys: Tensor, values: Tensor)
+    /// `place` turns keys by their places, where the model does so; the keys come here without.
+    func extend(layer: Int, keys: Tensor, values: Tensor, placing place: KeyPlacement?) throws -> (keys: Tensor, values: Tensor)
 }
+
+extension AttentionCache {
+    func extend(layer: Int, keys: Tensor, values: Tensor) throws -> (keys: Tensor, values: Tensor) {
+        try extend(layer: layer, keys: keys, values: values, placing: nil)
+    }
+}
+
+/// Keys [batch, time, groups, width] that know no place → keys at the places start, start + 1, ….
+public typealias KeyPlacement = (_ keys: Tensor, _ start: Int) throws -> Tensor
 
 /// What a cache must hold: `groups` key and value heads of `width` in each of `layers`.
 public struct CacheShape: Sendable, Hashable {

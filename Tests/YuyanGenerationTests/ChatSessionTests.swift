@@ -47,6 +47,40 @@ import YuyanText
         #expect(chat.messages.count == 12)
     }
 
+    /// What is new, turn by turn, is the conversation as it would be read at once.
+    @Test func aConversationGoesOn() throws {
+        let template = ChatTemplate.yuyan
+        var chat = try session(context: 32)
+        var read: [Int32] = []
+        for turn in 0..<9 {
+            let prompt = try chat.followUp("question \(turn)", .greedy(maxTokens: 20))
+            #expect(prompt.omittedMessages == 0 && !prompt.configuration.stopTokens.isEmpty)
+            read += prompt.tokens
+            let all = [Message(role: "system", content: "雨燕")] + chat.messages
+            #expect(try read == template.encode(all, with: tokenizer, addingGenerationPrompt: true).ids)
+            read += tokenizer.encode(plain: "answer \(turn)")
+            chat.answer("answer \(turn)")
+        }
+        #expect(
+            try chat.systemTokens()
+                == template.encode(
+                    [Message(role: "system", content: "雨燕")], with: tokenizer, addingGenerationPrompt: false
+                ).ids.count)
+        chat.reset()
+        let again = try chat.followUp("question 0", .greedy(maxTokens: 20))
+        #expect(read.starts(with: again.tokens))
+    }
+
+    @Test func aTemplateThatRewritesEarlierTurnsCannotGoOn() throws {
+        var template = ChatTemplate.yuyan
+        template.lastUser = .init("now: ", "")
+        var chat = try ChatSession(tokenizer: tokenizer, template: template, contextLength: 200)
+        _ = try chat.followUp("a", .greedy(maxTokens: 20))
+        chat.answer("b")
+        #expect(throws: GenerationError.self) { try chat.followUp("c", .greedy(maxTokens: 20)) }
+        #expect(chat.messages.count == 2)
+    }
+
     @Test func passagesAreFittedToTheContext() throws {
         var chat = try session(context: 64)
         let passages = ["swifts sleep in the air", "swifts eat insects", "swifts hardly ever land"]

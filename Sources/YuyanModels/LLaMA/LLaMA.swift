@@ -33,6 +33,7 @@ public final class LLaMA: LanguageModel {
 
     public var vocabularySize: Int { configuration.vocabularySize }
     public var cacheShape: CacheShape { CacheShape(layers: configuration.layers, groups: configuration.groups, width: configuration.headWidth) }
+    public var positionsAreRelative: Bool { true }
     public var checkpointPrefix: String { "" }
     public var outputWeight: Tensor { get throws { try output.wide(dtype) } }
     public func logits(_ hidden: Tensor) throws -> Tensor { try output.linear(hidden) }
@@ -58,6 +59,12 @@ private struct Pass {
     let seeds: DropoutSeeds?
 
     func rotated(_ x: Tensor) throws -> Tensor { try rotary(x, positions: context.positions, start: past) }
+
+    /// The same for keys at other places. A cache may keep it, so it holds none.
+    var placing: KeyPlacement {
+        let (rotary, positions) = (rotary, context.positions)
+        return { keys, start in try rotary(keys, positions: positions, start: start) }
+    }
 }
 
 /// x + attention(norm(x)), then x + mlp(norm(x)).
@@ -106,8 +113,12 @@ private struct Block {
         var keys = try key(x).reshape(batch, time, groups, headWidth)
         var values = try value(x).reshape(batch, time, groups, headWidth)
         if let queryNorm, let keyNorm { (queries, keys) = try (queryNorm(queries), keyNorm(keys)) }
-        (queries, keys) = try (pass.rotated(queries), pass.rotated(keys))
-        if let cache = pass.context.cache { (keys, values) = try cache.extend(layer: layer, keys: keys, values: values) }
+        queries = try pass.rotated(queries)
+        if let cache = pass.context.cache {
+            (keys, values) = try cache.extend(layer: layer, keys: keys, values: values, placing: pass.placing)
+        } else {
+            keys = try pass.rotated(keys)
+        }
         let mixed = try Tensor.attention(
             queries, keys, values, documents: pass.context.documents, window: window, scale: 1 / Double(headWidth).squareRoot())
         return try output(mixed.reshape(batch, time, heads * headWidth))

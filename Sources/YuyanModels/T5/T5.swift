@@ -41,6 +41,7 @@ public final class T5: EncoderDecoder {
     public var vocabularySize: Int { configuration.vocabularySize }
     public var contextLength: Int { configuration.contextLength }
     public var cacheShape: CacheShape { CacheShape(layers: configuration.decoderLayers, groups: configuration.heads, width: configuration.headWidth) }
+    public var positionsAreRelative: Bool { true }
     public var checkpointPrefix: String { "" }
     public var decoderStart: Int32 { Int32(configuration.decoderStart) }
 
