@@ -4,7 +4,7 @@ import YuyanRecipes
 struct BenchmarkGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "benchmark", abstract: "Measure speed on this machine.",
-        subcommands: [BenchmarkTrain.self, BenchmarkGenerate.self, BenchmarkTokenize.self])
+        subcommands: [BenchmarkTrain.self, BenchmarkGenerate.self, BenchmarkStream.self, BenchmarkTokenize.self])
 }
 
 struct BenchmarkTokenize: StageCommand {
@@ -24,6 +24,13 @@ struct BenchmarkTrain: StageCommand {
 struct BenchmarkGenerate: StageCommand {
     typealias Configuration = GenerateBenchmark
     static let path = "yuyan benchmark generate"
+
+    @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+}
+
+struct BenchmarkStream: StageCommand {
+    typealias Configuration = StreamBenchmark
+    static let path = "yuyan benchmark stream"
 
     @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
 }

@@ -316,3 +316,17 @@ private enum XMLCheck {
         #expect(stopping.observe(2.98, step: 3) == .improved)
     }
 }
+
+@Suite struct CurvePlotTests {
+    @Test func everyCurveHasItsColourAndItsName() {
+        let curves = ["a & b", "c"].enumerated().map { number, name in
+            CurvePlot.Curve(name, (0..<50).map { .init(step: $0, value: $0 == 7 ? .nan : Double(number + 1) * Double($0 + 1)) })
+        }
+        let svg = CurvePlot(title: "t", horizontal: "tokens", vertical: "ms", curves: curves).svg()
+        #expect(XMLCheck.isWellFormed(svg) && !svg.contains("nan"))
+        for part in [">a &amp; b</text>", ">c</text>", "<path class=\"c0\" d=\"M", "<path class=\"c1\" d=\"M", ">tokens</text>", "ms · 对数 log"] {
+            #expect(svg.contains(part), "\(part)")
+        }
+        #expect(XMLCheck.isWellFormed(CurvePlot(title: "", horizontal: "", vertical: "", curves: []).svg()))
+    }
+}

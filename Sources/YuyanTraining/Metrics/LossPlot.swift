@@ -60,54 +60,60 @@ public struct LossPlot: Sendable, Hashable {
 
         var body = frame.grid()
         if smooth.isEmpty && held.isEmpty {
-            body.append(text("还没有数据 no data yet", x: frame.left + frame.width / 2, y: frame.top + frame.height / 2, "tick", anchor: "middle"))
+            body.append(Self.text("还没有数据 no data yet", x: frame.left + frame.width / 2, y: frame.top + frame.height / 2, "tick", anchor: "middle"))
         }
         body.append("<g clip-path=\"url(#plot)\">")
-        body.append(path(frame, training, "raw"))
-        body.append(path(frame, smooth, "smooth"))
-        body.append(path(frame, held, "held"))
+        body.append(Self.path(frame, training, "raw"))
+        body.append(Self.path(frame, smooth, "smooth"))
+        body.append(Self.path(frame, held, "held"))
         body.append("</g>")
         for point in held where held.count <= 40 {
             let (x, y) = (Self.number(frame.x(point.step)), Self.number(frame.y(point.value)))
             body.append("<circle class=\"dot\" cx=\"\(x)\" cy=\"\(y)\" r=\"3.2\"/>")
         }
         body += legend(frame, smooth: smooth, held: held)
+        return Self.page(title: title, subtitle: subtitle, frame, body)
+    }
 
-        return """
-            <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 540" width="960" height="540" role="img" aria-label="\(Self.escaped(title))">
-            <style>
-            text { font-family: system-ui, -apple-system, "PingFang SC", "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; fill: #5b6472; font-size: 13px; }
-            .title { fill: #1b2330; font-size: 21px; font-weight: 600; }
-            .page { fill: #ffffff; stroke: #e3e7ee; }
-            .grid { stroke: #e9edf3; }
-            .axis { stroke: #aab3c0; }
-            .tick { font-variant-numeric: tabular-nums; }
-            path { fill: none; stroke-linejoin: round; stroke-linecap: round; }
-            .raw { stroke: #7fb0ea; stroke-width: 1; stroke-opacity: .7; }
-            .smooth { stroke: #1764c4; stroke-width: 2.4; }
-            .held { stroke: #d9622b; stroke-width: 2; }
-            .dot { fill: #d9622b; stroke: #ffffff; stroke-width: 1.2; }
-            @media (prefers-color-scheme: dark) {
-            text { fill: #9aa5b5; }
-            .title { fill: #e8edf4; }
-            .page { fill: #11161e; stroke: #252d39; }
-            .grid { stroke: #212936; }
-            .axis { stroke: #4b5666; }
-            .raw { stroke: #4f83bf; }
-            .smooth { stroke: #6cb2ff; }
-            .held { stroke: #ff9a63; }
-            .dot { fill: #ff9a63; stroke: #11161e; }
-            }
-            </style>
-            <clipPath id="plot"><rect x="\(Self.number(frame.left))" y="\(Self.number(frame.top))" width="\(Self.number(frame.width))" \
-            height="\(Self.number(frame.height))"/></clipPath>
-            <rect class="page" x=".5" y=".5" width="959" height="539" rx="12"/>
-            \(text(title, x: frame.left, y: 42, "title"))
-            \(text(subtitle, x: frame.left, y: 66, "subtitle"))
-            \(body.filter { !$0.isEmpty }.joined(separator: "\n"))
-            </svg>
+    /// A picture around what is drawn in a frame. `style` and `darkStyle` are rules for classes of the picture's own.
+    static func page(title: String, subtitle: String, _ frame: Frame, style: String = "", darkStyle: String = "", _ body: [String]) -> String {
+        """
+        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 540" width="960" height="540" role="img" aria-label="\(escaped(title))">
+        <style>
+        text { font-family: system-ui, -apple-system, "PingFang SC", "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; fill: #5b6472; font-size: 13px; }
+        .title { fill: #1b2330; font-size: 21px; font-weight: 600; }
+        .page { fill: #ffffff; stroke: #e3e7ee; }
+        .grid { stroke: #e9edf3; }
+        .axis { stroke: #aab3c0; }
+        .tick { font-variant-numeric: tabular-nums; }
+        path { fill: none; stroke-linejoin: round; stroke-linecap: round; }
+        .raw { stroke: #7fb0ea; stroke-width: 1; stroke-opacity: .7; }
+        .smooth { stroke: #1764c4; stroke-width: 2.4; }
+        .held { stroke: #d9622b; stroke-width: 2; }
+        .dot { fill: #d9622b; stroke: #ffffff; stroke-width: 1.2; }
+        \(style)
+        @media (prefers-color-scheme: dark) {
+        text { fill: #9aa5b5; }
+        .title { fill: #e8edf4; }
+        .page { fill: #11161e; stroke: #252d39; }
+        .grid { stroke: #212936; }
+        .axis { stroke: #4b5666; }
+        .raw { stroke: #4f83bf; }
+        .smooth { stroke: #6cb2ff; }
+        .held { stroke: #ff9a63; }
+        .dot { fill: #ff9a63; stroke: #11161e; }
+        \(darkStyle)
+        }
+        </style>
+        <clipPath id="plot"><rect x="\(number(frame.left))" y="\(number(frame.top))" width="\(number(frame.width))" \
+        height="\(number(frame.height))"/></clipPath>
+        <rect class="page" x=".5" y=".5" width="959" height="539" rx="12"/>
+        \(text(title, x: frame.left, y: 42, "title"))
+        \(text(subtitle, x: frame.left, y: 66, "subtitle"))
+        \(body.filter { !$0.isEmpty }.joined(separator: "\n"))
+        </svg>
 
-            """
+        """
     }
 
     private func legend(_ frame: Frame, smooth: [Point], held: [Point]) -> [String] {
@@ -126,25 +132,25 @@ public struct LossPlot: Sendable, Hashable {
             let y = frame.top + 20 + 22 * Double(index)
             let right = frame.left + frame.width - 8
             return [
-                text(row.label, x: right - 34, y: y + 4.5, "tick", anchor: "end"),
+                Self.text(row.label, x: right - 34, y: y + 4.5, "tick", anchor: "end"),
                 "<path class=\"\(row.style)\" d=\"M\(Self.number(right - 26)) \(Self.number(y))h26\"/>",
             ]
         }
     }
 
-    private func text(_ string: String, x: Double, y: Double, _ style: String, anchor: String = "start") -> String {
+    static func text(_ string: String, x: Double, y: Double, _ style: String, anchor: String = "start") -> String {
         guard !string.isEmpty else { return "" }
-        return "<text class=\"\(style)\" x=\"\(Self.number(x))\" y=\"\(Self.number(y))\" text-anchor=\"\(anchor)\">\(Self.escaped(string))</text>"
+        return "<text class=\"\(style)\" x=\"\(number(x))\" y=\"\(number(y))\" text-anchor=\"\(anchor)\">\(escaped(string))</text>"
     }
 
     /// One path for a curve. Where several points fall on one column of pixels, only its first, lowest, highest and last are drawn.
-    private func path(_ frame: Frame, _ points: [Point], _ style: String) -> String {
+    static func path(_ frame: Frame, _ points: [Point], _ style: String) -> String {
         var data = ""
         var pen = "M"
         var column: [Point] = []
         func draw(_ point: Point) {
             // h0 makes a dot of a point that stays alone.
-            data += "\(pen)\(Self.number(frame.x(point.step))) \(Self.number(frame.y(point.value)))\(pen == "M" ? "h0" : "")"
+            data += "\(pen)\(number(frame.x(point.step))) \(number(frame.y(point.value)))\(pen == "M" ? "h0" : "")"
             pen = "L"
         }
         func flush() {
@@ -178,7 +184,7 @@ public struct LossPlot: Sendable, Hashable {
         return Array(values.prefix(values.count - values.count / 100))
     }
 
-    private static func escaped(_ text: String) -> String {
+    static func escaped(_ text: String) -> String {
         text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
             .replacingOccurrences(of: ">", with: "&gt;").replacingOccurrences(of: "\"", with: "&quot;")
     }
@@ -198,7 +204,9 @@ public struct LossPlot: Sendable, Hashable {
 }
 
 /// The axes of a plot: the way from data to the page, and the grid.
-private struct Frame {
+struct Frame {
+    var stepName = "步 step"
+    var valueName = "损失 loss (nats)"
     let left = 84.0, top = 88.0, width = 840.0, height = 388.0
     let firstStep: Double, lastStep: Double
     let low: Double, high: Double
@@ -246,8 +254,8 @@ private struct Frame {
         }
         let floor = LossPlot.number(top + height)
         parts.append("<line class=\"axis\" x1=\"\(LossPlot.number(left))\" x2=\"\(LossPlot.number(left + width))\" y1=\"\(floor)\" y2=\"\(floor)\"/>")
-        parts.append(label("步 step", x: left + width / 2, y: top + height + 46, anchor: "middle"))
-        let name = isLogarithmic ? "损失 loss (nats, 对数 log)" : "损失 loss (nats)"
+        parts.append(label(stepName, x: left + width / 2, y: top + height + 46, anchor: "middle"))
+        let name = isLogarithmic ? "\(valueName) · 对数 log" : valueName
         let middle = LossPlot.number(top + height / 2)
         parts.append("<text class=\"tick\" transform=\"translate(26 \(middle)) rotate(-90)\" text-anchor=\"middle\">\(name)</text>")
         return parts
