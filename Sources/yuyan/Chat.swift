@@ -29,6 +29,12 @@ struct Chat: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The most tokens of an answer.", valueName: "count"))
     var maxTokens = 256
 
+    @Flag(help: "Go on beyond the context without reading anything again: the model sees the system message and the most recent words.")
+    var endless = false
+
+    @Option(help: ArgumentHelp("Keep what was computed here, so that the next start need not read the same again.", valueName: "file"))
+    var prefixes: String?
+
     @Option(help: ArgumentHelp("0 takes the most probable token each time.", valueName: "number"))
     var temperature = 0.7
 
@@ -57,7 +63,8 @@ struct Chat: AsyncParsableCommand {
         var generation = GenerationConfiguration()
         (generation.maxTokens, generation.temperature, generation.topK, generation.topP) = (maxTokens, temperature, topK, topP)
         (generation.minP, generation.repetitionPenalty, generation.seed) = (minP, repetitionPenalty, seed)
-        generation.overflow = .slide
+        generation.overflow = endless ? .endless : .slide
+        if endless, prefixes != nil { throw RequestError("--prefixes keeps how texts begin, which --endless forgets; leave one of them out") }
         do { try generation.validate() } catch let error as GenerationError {
             throw RequestError("--\(error.key?.replacingOccurrences(of: "_", with: "-") ?? ""): \(error.problem)")
         }
@@ -72,26 +79,36 @@ struct Chat: AsyncParsableCommand {
             endsPrompts: model is any EncoderDecoder, system: system)
         let console = Console.standard
         console.line(description, .faint)
+        var memory = try Memory(model, session, isEndless: endless)
+        let file = prefixes.map { URL(fileURLWithPath: $0) }
+        if let file, FileManager.default.fileExists(atPath: file.path) { try memory.prefixes?.load(from: file, tokenizer: tokenizer) }
         console.line("/reset  /system TEXT  /save FILE  /exit", .faint)
-        while let line = Terminal.ask("你：") {
+        conversation: while let line = Terminal.ask("你：") {
             let words = line.split(separator: " ", maxSplits: 1).map(String.init)
             switch words.first {
             case nil: continue
-            case "/exit", "/quit": return
+            case "/exit", "/quit": break conversation
             case "/reset":
                 session.reset()
+                if endless { memory = try Memory(model, session, isEndless: true) }
                 console.line("a new conversation", .faint)
             case "/system":
                 session.system = words.count > 1 ? words[1] : nil
+                if endless {
+                    session.reset()
+                    memory = try Memory(model, session, isEndless: true)
+                    console.line("a new conversation", .faint)
+                }
                 console.line(words.count > 1 ? "the model is told: \(words[1])" : "the model is told nothing first", .faint)
             case "/save":
                 await report(console) { try save(session, to: words.count > 1 ? words[1] : "chat.json", console) }
             case let word? where word.hasPrefix("/"):
                 console.warn("\(word) is no command; /reset, /system TEXT, /save FILE and /exit are")
             default:
-                await report(console) { try await answer(line, &session, model, tokenizer, generation, console) }
+                await report(console) { try await answer(line, &session, memory, model, tokenizer, generation, console) }
             }
         }
+        if let file { try memory.prefixes?.save(to: file, tokenizer: tokenizer) }
     }
 
     /// An answer that cannot be given does not end the conversation.
@@ -100,10 +117,10 @@ struct Chat: AsyncParsableCommand {
     }
 
     @Engine private func answer(
-        _ question: String, _ session: inout ChatSession, _ model: any LanguageModel, _ tokenizer: Tokenizer, _ generation: GenerationConfiguration,
-        _ console: Console
+        _ question: String, _ session: inout ChatSession, _ memory: Memory, _ model: any LanguageModel, _ tokenizer: Tokenizer,
+        _ generation: GenerationConfiguration, _ console: Console
     ) async throws {
-        let prompt = try session.ask(question, generation)
+        let prompt = try memory.text == nil ? session.ask(question, generation) : session.followUp(question, generation)
         if prompt.omittedMessages > 0 {
             console.line("the context is full: the model no longer sees the oldest \(prompt.omittedMessages) messages", .faint)
         }
@@ -111,7 +128,9 @@ struct Chat: AsyncParsableCommand {
         defer { Interrupt.stopListening() }
         StandardOutput.write(console.styled("燕：", .green))
         var text = ""
-        for try await event in try generate(model, tokenizer: tokenizer, prompt: prompt.tokens, configuration: prompt.configuration) {
+        let events = try generate(
+            model, tokenizer: tokenizer, prompt: prompt.tokens, configuration: prompt.configuration, text: memory.text, prefixes: memory.prefixes)
+        for try await event in events {
             if case .text(_, let written) = event {
                 let more = session.read(written)
                 text += more
@@ -130,6 +149,20 @@ struct Chat: AsyncParsableCommand {
         encoder.outputFormatting = [.prettyPrinted, .withoutEscapingSlashes]
         try encoder.encode(Saved(messages: all)).write(to: URL(fileURLWithPath: path), options: .atomic)
         console.line("\(all.count) messages saved in \(path)", .faint)
+    }
+}
+
+/// What of a conversation need not be read again: all of it as a text that goes on, or how its next prompt begins.
+@Engine private struct Memory {
+    var text: EndlessText?
+    var prefixes: PrefixCache?
+
+    init(_ model: any LanguageModel, _ session: ChatSession, isEndless: Bool) throws {
+        if isEndless {
+            text = try EndlessText(for: model, sinks: max(4, session.systemTokens()))
+        } else if !(model is any EncoderDecoder) {
+            prefixes = try PrefixCache(for: model)
+        }
     }
 }
 

@@ -58,6 +58,44 @@ import Testing
         #expect(try String(contentsOf: tiny.url.appending(path: "said.json"), encoding: .utf8).contains("你好"))
     }
 
+    @Test func `a conversation goes on without end, and is not read again`() throws {
+        let llama = tiny.pretrain("llama", steps: 2).map { $0 == "gpt-nano" ? "llama-nano" : $0 }
+        try tiny.run(llama)
+        let chats = (0..<20).map { "{\"instruction\": \"\($0)加一等于几？\", \"output\": \"等于\($0 + 1)。\"}" }.joined(separator: "\n")
+        try tiny.scratch.write(chats, to: "chats.jsonl")
+        try tiny.run([
+            "finetune", "--model", "llama", "--data", "chats.jsonl", "--sequence-length", "64", "--micro-batch", "2", "--steps", "2", "--output",
+            "tuned",
+        ])
+        // Many times the context of 64 tokens.
+        let questions = (0..<12).map { "第\($0)天，雨燕飞过哪里？" }.joined(separator: "\n")
+        let chat = ["chat", "--model", "tuned", "--system", "雨燕", "--max-tokens", "24", "--temperature", "0"]
+        let endless = try Program.run(chat + ["--endless"], input: questions + "\n/system 燕\n你好\n/exit\n", in: tiny.url)
+        #expect(endless.status == 0 && !endless.error.contains("error:"), "\(endless.error)")
+        #expect(!(endless.output + endless.error).contains("no longer sees"), "\(endless.output)")
+
+        let keeping = chat + ["--prefixes", "kept.safetensors"]
+        let first = try Program.run(keeping, input: "你好\n/exit\n", in: tiny.url)
+        let again = try Program.run(keeping, input: "你好\n/exit\n", in: tiny.url)
+        #expect(first.status == 0 && again.status == 0 && first.output == again.output, "\(first.error) \(again.error)")
+        try tiny.run(["convert", "--from", "llama", "--to", "another"])
+        let stranger = try Program.run(
+            ["chat", "--model", "another", "--template", "belle", "--prefixes", "kept.safetensors"], input: "你好\n/exit\n", in: tiny.url)
+        #expect(stranger.status != 0 && stranger.error.contains("another model"), "\(stranger.error)")
+
+        try tiny.run(tiny.pretrain("learned", steps: 1))
+        let learned = try Program.run(["chat", "--model", "learned", "--template", "belle", "--endless"], input: "/exit\n", in: tiny.url)
+        #expect(learned.status != 0 && learned.error.contains("relative positions"), "\(learned.error)")
+
+        let streamed = try tiny.run([
+            "benchmark", "stream", "--model", "llama", "--tokens", "400", "--bucket", "40", "--recompute-every", "10", "--output", "streamed",
+            "--json",
+            "corpus.txt",
+        ])
+        #expect(streamed.output.contains("\"perplexity_beyond_context\""))
+        for name in ["perplexity", "time"] { #expect(FileManager.default.fileExists(atPath: tiny.url.appending(path: "streamed/\(name).svg").path)) }
+    }
+
     @Test func `bad input gets one sentence and leaves nothing`() throws {
         try tiny.scratch.write("", to: "empty.txt")
         try tiny.scratch.write("{\"text\": \"好\"}\n{\"text\": \n", to: "broken.jsonl")

@@ -28,7 +28,7 @@ extension GenerationConfiguration: ConfigurationSection {
         "json_schema": "a JSON schema that the answer is a document of: the text itself",
         "draft_tokens": "tokens guessed ahead by a draft model or by looking up",
         "prompt_lookup": "guess tokens from what stood behind the same words before: the same answers, sooner where text repeats",
-        "overflow": "at the end of the context: stop with an error for the prompt, or slide the window",
+        "overflow": "at the end of the context: stop (error), read half again (slide), or keep the first and the most recent tokens",
     ]
 
     /// Checks the values; what is wrong is told with its key.
