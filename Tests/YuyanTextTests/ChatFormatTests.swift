@@ -60,7 +60,7 @@ import Testing
         for template in [ChatTemplate.alpaca, .belle, .promptCLUE] {
             let (ids, answer) = try template.encode(messages, with: tokenizer, addingGenerationPrompt: false)
             let eos = try #require(tokenizer.special.eos)
-            let text = template.render(messages, addingGenerationPrompt: false)
+            let text = template.written(template.render(messages, addingGenerationPrompt: false))
             #expect(ids == tokenizer.encode(plain: text) + [eos], "\(template.name)")
             let given = try template.encode(Array(messages[..<1]), with: tokenizer, addingGenerationPrompt: true).ids
             #expect(answer == ids.indices.map { $0 >= given.count }, "\(template.name)")

@@ -48,6 +48,7 @@ public struct GenerateTask: ModelTask {
             "template": "the chat template, in place of the model's own: \(ChatTemplate.known.map(\.name).joined(separator: ", "))",
             "system": "what the model is told before the question",
             "knowledge": "files of passages to answer from, the best first: records, or texts whose paragraphs are passages",
+            "draft_model": "the folder of a smaller model with the same tokenizer that guesses tokens ahead: the same answers, sooner",
             "greedy": "the most probable token each time: the same as temperature 0",
         ]
 
@@ -57,6 +58,7 @@ public struct GenerateTask: ModelTask {
         public var template: String?
         public var system: String?
         public var knowledge: [InputPath] = []
+        public var draftModel: InputPath?
         public var greedy = false
 
         public init() {}
@@ -131,6 +133,13 @@ public struct GenerateTask: ModelTask {
     @Engine private func generate(_ stage: StageContext) async throws -> [Answer] {
         let (model, tokenizer, description) = try ModelFolder(subject.model).loadPair(compute)
         stage.console.line(description)
+        let draft = try subject.draftModel.map { path in
+            let pair = try ModelFolder(path).loadPair(compute)
+            guard pair.tokenizer.fingerprint == tokenizer.fingerprint else {
+                throw RequestError("\(path): this model has another tokenizer than \(subject.model), so it cannot guess its tokens")
+            }
+            return pair.model
+        }
         let template = try subject.template.map(ChatTemplate.named)
         let passages = try passages()
         var configuration = settings
@@ -158,7 +167,7 @@ public struct GenerateTask: ModelTask {
             }
             guard !tokens.isEmpty else { throw RequestError("the prompt \"\(prompt)\" holds no token to begin with; give at least one character") }
             let begin = clock.now
-            let completions = try await complete(model, tokenizer: tokenizer, prompt: tokens, configuration: own)
+            let completions = try await complete(model, tokenizer: tokenizer, prompt: tokens, configuration: own, draft: draft)
             let seconds = (clock.now - begin) / .seconds(1)
             let made = completions.reduce(0) { $0 + $1.tokens.count }
             answers += completions.map {
