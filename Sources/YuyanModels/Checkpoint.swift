@@ -59,7 +59,7 @@ private func loadBase(
         configuration.vocabularySize += newTokens
         return try LLaMA(configuration, source)
     }
-    if folder.pathExtension == "gguf" { return try loadGGUF(folder, dtype: dtype, device: device, dropout: dropout, adapt) }
+    if folder.pathExtension == "gguf" { return try loadGGUF(folder, dtype: dtype, device: device, dropout: dropout, newTokens: newTokens, adapt) }
     let file = try ConfigurationFile(folder)
     guard let head = try file.decode(TaskHeadFile.self).head else {
         return try loadWeights(of: file, in: folder, dtype: dtype, device: device, dropout: dropout, newTokens: newTokens, adapt)
@@ -115,7 +115,7 @@ private func loadWeights(
     switch file.kind.modelType {
     case let type where type == "gpt3" || type == nil && ModelScopeFolder.hasParts(folder):
         let scope = try ModelScopeFolder(folder, file.decode(ModelScopeConfiguration.self))
-        return try GPT.load(modelScope: scope, dtype: dtype, dropout: dropout, device: device) { try adapt($0, "transformer.") }
+        return try GPT.load(modelScope: scope, dtype: dtype, device: device, dropout: dropout, newTokens: newTokens) { try adapt($0, "transformer.") }
     case "gpt2":
         var configuration = try file.decode(GPTConfiguration.self)
         configuration.vocabularySize += newTokens

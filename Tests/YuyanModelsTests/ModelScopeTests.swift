@@ -63,6 +63,16 @@ import YuyanTensor
         #expect(try GenerationTokens(contentsOf: scratch.url)?.eos == [5])
     }
 
+    /// A tokenizer may get more tokens for fine-tuning; what the model says to the old ones stays.
+    @Test @Engine func itsVocabularyCanGrow() throws {
+        let folder = Self.folder.appending(path: "two")
+        let expected = try Expected(folder)
+        let grown = try loadDecoder(from: folder, dtype: nil, device: .cpu, dropout: nil, newTokens: 3, seed: 1)
+        #expect(grown.vocabularySize == 35)
+        let values = try logits(grown, expected.tokens, last: 2)
+        for (row, golden) in expected.logits.enumerated() { #expect(distance(Array(values[row * 35..<row * 35 + 32]), golden) < 1e-4) }
+    }
+
     @Test(.enabled(if: SafeTensorsTests.python != nil, "no Python with torch: run make parity once, or set YUYAN_PYTHON"))
     @Engine func pythonReadsWhatIsWrittenHere() throws {
         let tokens: [Int64] = [1, 30, 7, 7, 12]

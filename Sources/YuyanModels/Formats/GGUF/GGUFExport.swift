@@ -11,6 +11,7 @@ import YuyanTensor
 ///   - name: what llama.cpp calls the model.
 /// - Throws: `WeightsError` for a model that llama.cpp has no architecture for.
 public func saveGGUF(_ model: any LanguageModel, to url: URL, type: GGUFType, tokenizer: GGUFTokenizer?, name: String) throws {
+    try requireWideMatrices(of: model)
     let description = try GGUFDescription(model)
     var writer = GGUFWriter()
     writer.metadata = [
@@ -34,6 +35,13 @@ public func saveGGUF(_ model: any LanguageModel, to url: URL, type: GGUFType, to
     let file = try writer.pendingFile(url)
     try file.commit()
     try synchronizeFolder(url.deletingLastPathComponent())
+}
+
+/// Throws `WeightsError` for a model some of whose matrices are rounded, for inference or under an adapter: there is nothing left to write them from.
+func requireWideMatrices(of model: any LanguageModel) throws {
+    guard model.quantized.isEmpty, model.adapter?.quantized.isEmpty ?? true else {
+        throw WeightsError("the model's matrices are rounded to few bits already; convert the model that it was made from")
+    }
 }
 
 /// A model in llama.cpp's terms.

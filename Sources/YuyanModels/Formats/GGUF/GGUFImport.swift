@@ -1,9 +1,11 @@
 import Foundation
 import YuyanTensor
 
-/// Reads the model of a GGUF file: architectures gpt2, llama, qwen2 and qwen3. Blocks become `dtype`; nil: float32, or what the largest matrix is stored in.
+/// Reads the model of a GGUF file: architectures gpt2, llama, qwen2 and qwen3. Blocks become `dtype`; nil: float32, or what the embedding is stored in.
+///
+/// - Parameter newTokens: rows that its embedding gets besides.
 func loadGGUF(
-    _ url: URL, dtype: DType?, device: Device, dropout: Double?, _ adapt: (ParameterSource, _ prefix: String) throws -> Void
+    _ url: URL, dtype: DType?, device: Device, dropout: Double?, newTokens: Int, _ adapt: (ParameterSource, _ prefix: String) throws -> Void
 ) throws -> any LanguageModel {
     let file = try GGUFFile(url)
     let architecture = try file.text("general.architecture")
@@ -12,12 +14,14 @@ func loadGGUF(
     case "gpt2":
         var configuration = try GPTConfiguration(file)
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
+        configuration.vocabularySize += newTokens
         let source = file.source(try GGUFDescription(configuration), dtype: dtype, device: device)
         try adapt(source, "transformer.")
         return try GPT(configuration, source)
     case "llama", "qwen2", "qwen3":
         var configuration = try LLaMAConfiguration(file, architecture)
         configuration.dropout = dropout ?? 0
+        configuration.vocabularySize += newTokens
         let source = file.source(try GGUFDescription(configuration), dtype: dtype, device: device)
         try adapt(source, "")
         return try LLaMA(configuration, source)

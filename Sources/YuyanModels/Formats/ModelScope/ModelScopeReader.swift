@@ -98,10 +98,14 @@ extension Weights: TensorFile {
 
 extension GPT {
     /// Reads a folder of ModelScope's GPT-3.
+    ///
+    /// - Parameter newTokens: rows that its embedding gets besides.
     static func load(
-        modelScope folder: ModelScopeFolder, dtype: DType?, dropout: Double?, device: Device, _ adapt: (ParameterSource) throws -> Void
+        modelScope folder: ModelScopeFolder, dtype: DType?, device: Device, dropout: Double?, newTokens: Int,
+        _ adapt: (ParameterSource) throws -> Void
     ) throws -> GPT {
         var configuration = folder.configuration.gpt(folder.layout)
+        configuration.vocabularySize += newTokens
         if let dropout { (configuration.residualDropout, configuration.embeddingDropout) = (dropout, dropout) }
         let source = ParameterSource(
             of: folder.url, dtype: dtype ?? folder.dtype ?? .float32, device: device, tensor: try folder.tensors())

@@ -9,6 +9,7 @@ extension GPT {
     ///   - dtype: what the weights are stored in; nil: as they are.
     /// - Throws: `WeightsError` for a model that the layout cannot hold, or that cannot be divided among so many ranks.
     public func save(asModelScope layout: ModelScopeLayout, to folder: URL, end: Int?, dtype: DType? = nil) throws {
+        try requireWideMatrices(of: self)
         let c = configuration
         let ranks: Int
         switch layout {
