@@ -28,7 +28,7 @@ public struct GeneratedToken: Sendable, Hashable {
 
 /// Why a sample ended.
 public enum FinishReason: String, Sendable, Codable {
-    /// A stop token or a stop text came.
+    /// A stop token or a stop text came, or the text is complete by `regex` or `jsonSchema`.
     case stop
     /// `maxTokens`, or the end of the context.
     case length

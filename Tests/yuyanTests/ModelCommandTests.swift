@@ -44,6 +44,17 @@ import Testing
             #expect(try decoder.decode(Answer.self, from: Data(answer.output.utf8)).tokens == tokens, "\(folder)")
         }
 
+        for flags in [["--draft-model", "run", "--draft-tokens", "3"], ["--prompt-lookup"]] {
+            let words = ["generate", "--model", "copy", "--prompt", "雨燕", "--max-tokens", "8", "--greedy", "--dtype", "float32", "--json"]
+            #expect(try decoder.decode(Answer.self, from: Data(tiny.run(words + flags).output.utf8)).tokens == tokens)
+        }
+        let named = try tiny.run(["generate", "--model", "run", "--prompt", "雨燕", "--regex", "第\\d{2}天(北京|上海)!", "--json"])
+        #expect(try decoder.decode(Answer.self, from: Data(named.output.utf8)).text.wholeMatch(of: /第\d{2}天(北京|上海)!/) != nil)
+        try tiny.scratch.write(#"{"type": "array", "items": {"enum": ["雨燕", 7]}, "minItems": 2, "maxItems": 9}"#, to: "schema.json")
+        let listed = try tiny.run(["generate", "--model", "run", "--prompt", "雨燕", "--json-schema", "schema.json", "--json"])
+        let list = try decoder.decode(Answer.self, from: Data(listed.output.utf8)).text
+        #expect(try (JSONSerialization.jsonObject(with: Data(list.utf8)) as? [Any])?.count ?? 0 >= 2)
+
         let measured = try tiny.run(["evaluate", "perplexity", "--model", "run", "--output", "measured", "--json", "corpus.txt"])
         #expect(measured.output.contains("\"perplexity\":"))
 
@@ -127,6 +138,9 @@ import Testing
             (["generate", "--model", "tokenizer", "--prompt", "雨燕"], 2, ["tokenizer", "config.json"]),
             (["generate", "--model", "run", "--prompt", long], 1, ["64"]),
             (["generate", "--model", "run", "--prompt", "雨", "--top-p", "3"], 2, ["top-p", "3"]),
+            (["generate", "--model", "run", "--prompt", "雨", "--regex", "a(b"], 2, ["regex", "character 2"]),
+            (["generate", "--model", "run", "--prompt", "雨", "--json-schema", "nowhere.json"], 2, ["json-schema", "nowhere.json"]),
+            (["generate", "--model", "run", "--prompt", "雨", "--draft-model", "run", "--prompt-lookup"], 2, ["draft-model", "prompt_lookup"]),
             (["finetune", "--model", "run", "--data", "chats.jsonl", "--output", "x6"], 1, ["chats.jsonl:2"]),
             (["evaluate", "perplexity", "--model", "run", "--output", "x7"], 2, ["files"]),
             (tiny.pretrain("run", steps: 8), 2, ["already holds a run", "--output"]),

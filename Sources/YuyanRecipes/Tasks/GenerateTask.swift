@@ -23,11 +23,11 @@ extension GenerationConfiguration: ConfigurationSection {
         "stop": "texts that end the answer",
         "stop_tokens": "token ids that end the answer",
         "banned_tokens": "token ids that are never generated",
-        "top_logprobs": "most probable tokens reported beside each one",
         "regex": "a regular expression that the whole answer matches",
-        "json_schema": "a JSON schema that the answer is a document of: the text itself",
-        "draft_tokens": "tokens guessed ahead by a draft model or by looking up",
-        "prompt_lookup": "guess tokens from what stood behind the same words before: the same answers, sooner where text repeats",
+        "json_schema": "a JSON schema, or a file that holds one: the answer is a document of it",
+        "draft_tokens": "tokens that the draft model or the look-up guesses ahead",
+        "prompt_lookup": "guess tokens from what stood behind the same words before: faster where text repeats itself, distributed as without",
+        "top_logprobs": "most probable tokens reported beside each one",
         "overflow": "at the end of the context: stop (error), read half again (slide), or keep the first and the most recent tokens",
     ]
 
@@ -48,7 +48,7 @@ public struct GenerateTask: ModelTask {
             "template": "the chat template, in place of the model's own: \(ChatTemplate.known.map(\.name).joined(separator: ", "))",
             "system": "what the model is told before the question",
             "knowledge": "files of passages to answer from, the best first: records, or texts whose paragraphs are passages",
-            "draft_model": "the folder of a smaller model with the same tokenizer that guesses tokens ahead: the same answers, sooner",
+            "draft_model": "the folder of a small model with the same tokenizer that guesses ahead: faster, and answers are distributed as without",
             "greedy": "the most probable token each time: the same as temperature 0",
         ]
 
@@ -77,11 +77,26 @@ public struct GenerateTask: ModelTask {
     public init() {}
 
     public func validate() throws {
-        try settings.check()
+        try resolved().check()
         try compute.validate()
         if subject.greedy, settings.temperature != 0, settings.temperature != GenerationConfiguration().temperature {
             throw InvalidValue("greedy", "greedy and temperature \(settings.temperature) cannot both be given; leave one out")
         }
+        if subject.draftModel != nil, settings.promptLookup || settings.beams > 1 {
+            let other = settings.promptLookup ? "prompt_lookup" : "beams"
+            throw InvalidValue("draft_model", "draft_model and \(other) do not go together; leave one out")
+        }
+    }
+
+    /// The settings with the schema itself in place of its file.
+    private func resolved() throws -> GenerationConfiguration {
+        var settings = settings
+        if let schema = settings.jsonSchema?.trimmingCharacters(in: .whitespacesAndNewlines), !schema.hasPrefix("{"), schema != "true" {
+            do { settings.jsonSchema = try String(contentsOf: InputPath(schema).url, encoding: .utf8) } catch {
+                throw InvalidValue("json_schema", "\(schema) is neither a schema (an object) nor a file that can be read as UTF-8")
+            }
+        }
+        return settings
     }
 
     /// One answer; for a person, the prompt and what came after it.
@@ -133,16 +148,13 @@ public struct GenerateTask: ModelTask {
     @Engine private func generate(_ stage: StageContext) async throws -> [Answer] {
         let (model, tokenizer, description) = try ModelFolder(subject.model).loadPair(compute)
         stage.console.line(description)
-        let draft = try subject.draftModel.map { path in
-            let pair = try ModelFolder(path).loadPair(compute)
-            guard pair.tokenizer.fingerprint == tokenizer.fingerprint else {
-                throw RequestError("\(path): this model has another tokenizer than \(subject.model), so it cannot guess its tokens")
-            }
-            return pair.model
-        }
         let template = try subject.template.map(ChatTemplate.named)
         let passages = try passages()
-        var configuration = settings
+        let draft = try subject.draftModel.map { try ModelFolder($0).loadPair(compute) }
+        if let draft, draft.tokenizer.fingerprint != tokenizer.fingerprint {
+            throw RequestError("the draft model \(subject.draftModel?.path ?? "") has another tokenizer than the model; both must have the same")
+        }
+        var configuration = try resolved()
         if subject.greedy { configuration.temperature = 0 }
         let clock = ContinuousClock()
         var answers: [Answer] = []
@@ -167,7 +179,7 @@ public struct GenerateTask: ModelTask {
             }
             guard !tokens.isEmpty else { throw RequestError("the prompt \"\(prompt)\" holds no token to begin with; give at least one character") }
             let begin = clock.now
-            let completions = try await complete(model, tokenizer: tokenizer, prompt: tokens, configuration: own, draft: draft)
+            let completions = try await complete(model, tokenizer: tokenizer, prompt: tokens, configuration: own, draft: draft?.model)
             let seconds = (clock.now - begin) / .seconds(1)
             let made = completions.reduce(0) { $0 + $1.tokens.count }
             answers += completions.map {
