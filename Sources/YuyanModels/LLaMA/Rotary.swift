@@ -146,15 +146,26 @@ public struct RotaryConfiguration: Codable, Sendable, Hashable {
     }
 }
 
-/// Cosines and sines of every position that a model can see, float32 [positions, width / 2].
-struct RotaryTable {
-    let cosines: Tensor
-    let sines: Tensor
+/// Cosines and sines of positions, float32 [positions, width / 2]: of as many as most texts have at once, of all that a model can see when one is longer.
+final class RotaryTable {
+    private let first: (cosines: Tensor, sines: Tensor)
+    private var whole: (cosines: Tensor, sines: Tensor)?
+    private let frequencies: [Float]
+    private let scale: Float
+    private let limit: Int
+    private let device: Device
+
+    /// Positions that are computed at once.
+    private static let usual = 1 << 15
 
     init(_ configuration: LLaMAConfiguration, reaching positions: Int, device: Device) throws {
         let (angles, scale) = configuration.rotary.frequencies(width: configuration.headWidth, contextLength: configuration.contextLength)
         // In float32 from here on, as transformers computes them: models were trained so.
-        let frequencies = angles.map { Float($0) }
+        (frequencies, self.scale, limit, self.device) = (angles.map { Float($0) }, Float(scale), positions, device)
+        first = try Self.table(frequencies, Float(scale), min(positions, Self.usual), device)
+    }
+
+    private static func table(_ frequencies: [Float], _ scale: Float, _ positions: Int, _ device: Device) throws -> (cosines: Tensor, sines: Tensor) {
         var cosines: [Float] = []
         var sines: [Float] = []
         cosines.reserveCapacity(positions * frequencies.count)
@@ -162,16 +173,20 @@ struct RotaryTable {
         for position in 0..<positions {
             for frequency in frequencies {
                 let angle = Float(position) * frequency
-                cosines.append(cos(angle) * Float(scale))
-                sines.append(sin(angle) * Float(scale))
+                cosines.append(cos(angle) * scale)
+                sines.append(sin(angle) * scale)
             }
         }
         let shape = [positions, frequencies.count]
-        self.cosines = try Tensor(cosines, shape: shape, device: device)
-        self.sines = try Tensor(sines, shape: shape, device: device)
+        return (try Tensor(cosines, shape: shape, device: device), try Tensor(sines, shape: shape, device: device))
     }
 
     func callAsFunction(_ x: Tensor, positions: Tensor?, start: Int) throws -> Tensor {
-        try x.rotated(cosines: cosines, sines: sines, positions: positions, start: start)
+        var table = first
+        if limit > Self.usual, try (positions.map { Int(try $0.max().item()) + 1 } ?? start + x.size(1)) > Self.usual {
+            table = try whole ?? Self.table(frequencies, scale, limit, device)
+            whole = table
+        }
+        return try x.rotated(cosines: table.cosines, sines: table.sines, positions: positions, start: start)
     }
 }
