@@ -37,7 +37,8 @@ import Testing
         for name in ["tokenizer.json", "tokenizer_config.json"] {
             try FileManager.default.copyItem(at: tiny.url.appending(path: "copy/\(name)"), to: tiny.url.appending(path: "back/\(name)"))
         }
-        for folder in ["parts", "back"] {
+        try tiny.run(["convert", "--from", "copy", "--to", "folder", "--format", "gguf"])
+        for folder in ["parts", "back", "folder/model.gguf"] {
             let answer = try tiny.run([
                 "generate", "--model", folder, "--prompt", "雨燕", "--max-tokens", "8", "--greedy", "--dtype", "float32", "--json",
             ])

@@ -95,7 +95,9 @@ public struct ConvertTask: TaskConfiguration {
             do { described = try tokenizer.map(GGUFTokenizer.init) } catch let error as TokenizerError { throw RequestError(error.description) }
             try saveGGUF(model, to: target, type: type, tokenizer: described, name: folder.url.lastPathComponent)
         }
+        // A file of its own has its tokenizer inside, for llama.cpp; a folder has it beside, for us.
         if format != .gguf { try tokenizer?.save(to: target) }
+        if format == .gguf, InputPath(to).url.pathExtension != "gguf" { try tokenizer?.save(to: target.deletingLastPathComponent()) }
         return Summary(output: target.relativePath, parameters: model.parameterCount, dtype: name)
     }
 }

@@ -26,9 +26,10 @@ public struct ModelFolder: Sendable {
         url = found.resolvingSymlinksInPath()
     }
 
-    /// The tokenizer that lies beside the weights.
+    /// The tokenizer that lies beside the weights: in the folder, or in that of the file.
     public func tokenizer() throws -> Tokenizer {
-        do { return try Tokenizer(contentsOf: url) } catch let error as TokenizerError { throw RequestError(error.description) }
+        let folder = ["bin", "gguf"].contains(url.pathExtension) ? url.deletingLastPathComponent() : url
+        do { return try Tokenizer(contentsOf: folder) } catch let error as TokenizerError { throw RequestError(error.description) }
     }
 
     /// The model, in the precision that the settings or its weights ask for, and a sentence on it.
