@@ -135,7 +135,10 @@ public struct ChatTemplate: Codable, Sendable, Hashable {
                 if !passages.isEmpty, !knowledgeStandsBefore {
                     write(self.knowledge.open + passages.joined(separator: "\n") + self.knowledge.close, isContent: true)
                 }
-                write(message.content, isContent: true)
+                // A question that ends with what an answer begins with, as pCLUE's do, is not given it twice.
+                let ending = turn.close + assistant.open
+                let isComplete = message.role == "user" && !assistant.open.isEmpty && message.content.hasSuffix(ending)
+                write(isComplete ? String(message.content.dropLast(ending.count)) : message.content, isContent: true)
                 write(turn.close)
                 continue
             }

@@ -53,6 +53,13 @@ import Testing
         #expect(golden.published.contains { $0.name == nil })
     }
 
+    @Test func `a question that ends with the answer's opening is not given it twice`() {
+        let asked = { ChatTemplate.promptCLUE.render([Message(role: "user", content: $0)], addingGenerationPrompt: true) }
+        #expect(asked("这是哪一类？\n选项：体育，财经\n答案：") == "这是哪一类？\n选项：体育，财经\n答案：")
+        #expect(asked("这是哪一类？\n选项：体育，财经") == "这是哪一类？\n选项：体育，财经\n答案：")
+        #expect(asked("什么叫答案：") == "什么叫答案：\n答案：")
+    }
+
     /// A tokenizer of plain bytes: ids are those of the rendered text as a whole, and the answer is all that the model is not given.
     @Test func `text formats are encoded as the whole text is`() throws {
         let tokenizer = try TokenizerTrainer.train(kind: .bpe, vocabularySize: 420, texts: [sampleText])
