@@ -25,6 +25,10 @@ import Testing
         #expect(answer.tokens.count == answer.logprobs.count && !answer.tokens.isEmpty && answer.tokens.count <= 8)
         #expect(answer.logprobs.allSatisfy { $0 <= 0 })
 
+        // What names a model by its run names the tokenizer too.
+        try tiny.scratch.write("雨燕在雨中飞过屋顶。", to: "own.txt")
+        try tiny.run(["data", "pack", "--tokenizer", "run", "--output", "own", "own.txt"])
+
         try tiny.run(["convert", "--from", "run", "--to", "copy", "--dtype", "float32"])
         let again = try tiny.run(["generate", "--model", "copy", "--prompt", "雨燕", "--max-tokens", "8", "--greedy", "--dtype", "float32", "--json"])
         let tokens = try decoder.decode(Answer.self, from: Data(again.output.utf8)).tokens

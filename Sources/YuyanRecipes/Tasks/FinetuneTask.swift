@@ -68,7 +68,7 @@ public struct FinetuneTask: ModelTask {
     public func run(in stage: StageContext) async throws -> TrainingResult {
         let parts = split(try readRecords(), validationFraction: subject.validationFraction)
         let folder = try subject.model.map { try ModelFolder($0) }
-        guard var tokenizer = try folder?.tokenizer() ?? subject.tokenizer.map({ try Tokenizer(contentsOf: $0.url) }) else {
+        guard var tokenizer = try folder?.tokenizer() ?? subject.tokenizer.map(ModelFolder.tokenizer) else {
             preconditionFailure("checked by validate")
         }
         if let name = subject.template { tokenizer.chatTemplate = try ChatTemplate.named(name) }

@@ -32,6 +32,11 @@ public struct ModelFolder: Sendable {
         do { return try Tokenizer(contentsOf: folder) } catch let error as TokenizerError { throw RequestError(error.description) }
     }
 
+    /// The tokenizer in a folder, or that of the model which a training run made.
+    public static func tokenizer(at path: InputPath) throws -> Tokenizer {
+        try Tokenizer(contentsOf: (try? ModelFolder(path))?.url ?? path.url)
+    }
+
     /// The model, in the precision that the settings or its weights ask for, and a sentence on it.
     ///
     /// - Parameter integers: what its matrices are rounded to; nil: what they are stored in.

@@ -28,7 +28,7 @@ public struct PackTask: TaskConfiguration {
     }
 
     public func run(in stage: StageContext) async throws -> PackReport {
-        let tokenizer = try Tokenizer(contentsOf: tokenizer.url)
+        let tokenizer = try ModelFolder.tokenizer(at: tokenizer)
         let meter = ProgressMeter("packing", total: nil, unit: "documents", on: stage.console)
         do {
             let report = try pack(files.map(\.url.path), tokenizer: tokenizer, to: stage.output, validationFraction: validationFraction) {

@@ -37,7 +37,7 @@ public struct TokenizeBenchmark: TaskConfiguration {
     }
 
     public func run(in stage: StageContext) async throws -> Measurement {
-        let tokenizer = try Tokenizer(contentsOf: tokenizer.url)
+        let tokenizer = try ModelFolder.tokenizer(at: tokenizer)
         let lines = try files.flatMap { file in try Data(contentsOf: file.url).split(separator: UInt8(ascii: "\n")).map { Array($0) } }
         let bytes = lines.reduce(0) { $0 + $1.count }
         guard bytes > 0 else { throw RequestError("\(files.map(\.path).joined(separator: ", ")): there is no text to measure with") }

@@ -67,7 +67,7 @@ public struct MixTask: TaskConfiguration {
     public func run(in stage: StageContext) async throws -> MixReport {
         try stage.watching { watch in
             try mix(
-                settings.configuration, tokenizer: settings.tokenizer.map { try Tokenizer(contentsOf: $0.url) }, to: stage.output,
+                settings.configuration, tokenizer: settings.tokenizer.map(ModelFolder.tokenizer), to: stage.output,
                 progress: { watch.progress($0.step) })
         }
     }
@@ -189,7 +189,7 @@ public struct ShapeTask: RecordTask {
 
     public func process(_ paths: [String], to folder: URL, _ watch: Watch) throws -> StepReport {
         try shape(
-            paths, settings.configuration, tokenizer: settings.tokenizer.map { try Tokenizer(contentsOf: $0.url) }, to: folder,
+            paths, settings.configuration, tokenizer: settings.tokenizer.map(ModelFolder.tokenizer), to: folder,
             isCancelled: watch.isCancelled, progress: watch.progress)
     }
 }
