@@ -10,15 +10,11 @@ public final class GPT1: LanguageModel {
     public let adapter: Adapter?
     public let quantized: [QuantizedParameter]
 
-    private let tokenEmbedding: Linear.Matrix  // [vocabulary, width]
-    private let positionEmbedding: Tensor  // [context, width]
-    private let blocks: [GPTBlock]
+    private let trunk: GPTTrunk
 
     public init(_ configuration: GPTConfiguration, _ source: ParameterSource) throws {
         let c = configuration
-        tokenEmbedding = try source.table("tokens_embed.weight", c.vocabularySize, c.width, .normal(c.initializerRange))
-        positionEmbedding = try source("positions_embed.weight", shape: [c.contextLength, c.width], initial: .normal(c.initializerRange))
-        blocks = try (0..<c.layers).map { try GPTBlock(c, source, layer: $0, norm: .after) }
+        trunk = try GPTTrunk(c, source, tokens: "tokens_embed.weight", positions: "positions_embed.weight", norm: .after)
         // Old checkpoints carry the causal masks as tensors, and tied ones the output matrix a second time.
         try source.finish { $0.hasSuffix(".attn.bias") || $0 == "lm_head.weight" }
         (self.configuration, parameters) = (c, source.parameters)
@@ -28,25 +24,12 @@ public final class GPT1: LanguageModel {
     public var vocabularySize: Int { configuration.vocabularySize }
     public var contextLength: Int { configuration.contextLength }
     public var cacheShape: CacheShape { CacheShape(layers: configuration.layers, groups: configuration.heads, width: configuration.headWidth) }
-    public var outputWeight: Tensor { get throws { try tokenEmbedding.wide(dtype) } }
-    public func logits(_ hidden: Tensor) throws -> Tensor { try tokenEmbedding.linear(hidden) }
+    public var outputWeight: Tensor { get throws { try trunk.tokenEmbedding.wide(dtype) } }
+    public func logits(_ hidden: Tensor) throws -> Tensor { try trunk.tokenEmbedding.linear(hidden) }
 
     public func trainingOperations(sequenceLength: Int) -> Double { configuration.trainingOperations(sequenceLength: sequenceLength) }
 
-    public func callAsFunction(_ tokens: Tensor, _ context: ForwardContext) throws -> Tensor {
-        let past = context.cache?.length ?? 0
-        let time = tokens.size(1)
-        precondition(past + time <= contextLength, "\(past + time) tokens do not fit a context of \(contextLength)")
-        let seeds = context.dropoutSeed.map(DropoutSeeds.init)
-        let positions = try context.positions.map { try positionEmbedding.embedding($0) } ?? positionEmbedding.narrow(0, start: past, length: time)
-
-        var x = try tokenEmbedding.rows(tokens, dtype) + positions
-        x = try x.dropout(configuration.embeddingDropout, seeds, 0, 0)
-        for block in blocks {
-            x = try context.recompute ? recomputing(x) { try block($0, context, seeds) } : block(x, context, seeds)
-        }
-        return x
-    }
+    public func callAsFunction(_ tokens: Tensor, _ context: ForwardContext) throws -> Tensor { try trunk(tokens, context) }
 }
 
 /// What Hugging Face's `config.json` says of an openai-gpt: GPT-2's keys with other defaults, and the activation as `afn`.

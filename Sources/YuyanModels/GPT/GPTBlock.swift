@@ -1,6 +1,38 @@
 import YuyanTensor
 
-/// The block that GPT-1, 2 and 3 share: attention and a feed-forward layer, each added to what comes in, and a norm for each.
+/// What GPT-1, 2 and 3 share: the embeddings, the first of which is used again as output matrix, and the blocks.
+struct GPTTrunk {
+    let tokenEmbedding: Linear.Matrix  // [vocabulary, width]
+    private let positionEmbedding: Tensor  // [context, width]
+    private let blocks: [GPTBlock]
+    private let dropout: Double
+    private let dtype: DType
+
+    /// Asks the source for tokens, positions and blocks, in the order that random weights depend on; `tokens` and `positions` are the parameters' names.
+    init(_ c: GPTConfiguration, _ source: ParameterSource, tokens: String, positions: String, norm: GPTBlock.NormPlace) throws {
+        tokenEmbedding = try source.table(tokens, c.vocabularySize, c.width, .normal(c.initializerRange))
+        positionEmbedding = try source(positions, shape: [c.contextLength, c.width], initial: .normal(c.initializerRange))
+        blocks = try (0..<c.layers).map { try GPTBlock(c, source, layer: $0, norm: norm) }
+        (dropout, dtype) = (c.embeddingDropout, source.dtype)
+    }
+
+    func callAsFunction(_ tokens: Tensor, _ context: ForwardContext) throws -> Tensor {
+        let past = context.cache?.length ?? 0
+        let (time, contextLength) = (tokens.size(1), positionEmbedding.size(0))
+        precondition(past + time <= contextLength, "\(past + time) tokens do not fit a context of \(contextLength)")
+        let seeds = context.dropoutSeed.map(DropoutSeeds.init)
+        let positions = try context.positions.map { try positionEmbedding.embedding($0) } ?? positionEmbedding.narrow(0, start: past, length: time)
+
+        var x = try tokenEmbedding.rows(tokens, dtype) + positions
+        x = try x.dropout(dropout, seeds, 0, 0)
+        for block in blocks {
+            x = try context.recompute ? recomputing(x) { try block($0, context, seeds) } : block(x, context, seeds)
+        }
+        return x
+    }
+}
+
+/// Attention and a feed-forward layer, each added to what comes in, and a norm for each.
 struct GPTBlock {
     enum NormPlace {
         /// x + f(norm(x)) (GPT-2 and 3).
