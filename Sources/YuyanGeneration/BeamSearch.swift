@@ -10,7 +10,6 @@ import YuyanText
 /// groups before that has just chosen it.
 @Engine final class BeamSearch: Decoding {
     private let configuration: GenerationConfiguration
-    private let vocabulary: Int
     private let stopTokens: Set<Int32>
     private let promptTokens: Int
     private let stepper: TokenStepper
@@ -48,16 +47,15 @@ import YuyanText
         func precedes(_ other: Candidate) -> Bool { (other.score, parent, id) < (score, other.parent, other.id) }
     }
 
-    init(_ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration) throws {
-        try configuration.validateValues()
-        vocabulary = try knownTokens(of: model, tokenizer, configuration)
-        let prompt = try fitted(prompt, to: model.contextLength, vocabulary: vocabulary, configuration.overflow)
-        (self.configuration, promptTokens) = (configuration, prompt.count)
-        stopTokens = Set(configuration.stopTokens + [tokenizer?.special.eos].compactMap { $0 })
+    init(_ model: any LanguageModel, _ rules: SampleRules, prompt: [Int32]) throws {
+        (configuration, stopTokens) = (rules.configuration, rules.stopTokens)
+        let prompt = try fitted(prompt, to: model.contextLength, vocabulary: rules.vocabulary, configuration.overflow)
+        promptTokens = prompt.count
         stepper = try TokenStepper(
-            model, vocabulary: vocabulary, prompts: [prompt], room: promptTokens + min(configuration.maxTokens, 64), overflow: configuration.overflow)
+            model, vocabulary: rules.vocabulary, prompts: [prompt], room: promptTokens + min(configuration.maxTokens, 64),
+            overflow: configuration.overflow)
         let start = Hypothesis(
-            seen: Set(stepper.rows[0]), detokenizer: tokenizer.map(StreamingDetokenizer.init), filter: StopFilter(configuration.stop))
+            seen: Set(stepper.rows[0]), detokenizer: rules.tokenizer.map(StreamingDetokenizer.init), filter: StopFilter(configuration.stop))
         groups = Array(repeating: Group(running: [start]), count: configuration.beamGroups)
     }
 
@@ -66,28 +64,19 @@ import YuyanText
     func step(isCancelled: Bool) throws -> [GenerationEvent]? {
         guard !isOver else { return nil }
         guard !isCancelled else { return results(.cancelled) }
-        let logits = try stepper.logits()
-        let logSums = try logits.logSumExp(along: -1).array(Float.self)
-        guard logSums.allSatisfy(\.isFinite) else {
-            throw GenerationError("The model answers with numbers that are not finite; its weights or its dtype are at fault.")
-        }
+        let logits = try Logits(stepper.logits())
         generated += 1
         let isLast = generated == configuration.maxTokens || stepper.isFull
         var (parents, chosen): ([Int], [Int32]) = ([], [])
-        logits.withBytes { bytes in
-            let all = bytes.bindMemory(to: Float.self)
-            var firstRow = 0
-            for number in groups.indices where !groups[number].isOver {
-                let rows = logSums.count == 1 ? 0..<1 : firstRow..<firstRow + groups[number].running.count
-                firstRow = rows.upperBound
-                let logprobs = rows.map { row in
-                    UnsafeBufferPointer(rebasing: all[row * vocabulary..<(row + 1) * vocabulary]).map { $0 - logSums[row] }
-                }
-                let taken = advance(&groups[number], logprobs, alreadyChosen: chosen, isLast: isLast)
-                guard !groups[number].isOver else { continue }
-                parents += taken.map { rows.lowerBound + $0.parent }
-                chosen += taken.map(\.id)
-            }
+        var firstRow = 0
+        for number in groups.indices where !groups[number].isOver {
+            let rows = logits.count == 1 ? 0..<1 : firstRow..<firstRow + groups[number].running.count
+            firstRow = rows.upperBound
+            let logprobs = rows.map { row in logits.withRow(row) { own, logSum in own.map { $0 - logSum } } }
+            let taken = advance(&groups[number], logprobs, alreadyChosen: chosen, isLast: isLast)
+            guard !groups[number].isOver else { continue }
+            parents += taken.map { rows.lowerBound + $0.parent }
+            chosen += taken.map(\.id)
         }
         if parents.isEmpty { return results(.length) }
         try stepper.select(parents)

@@ -37,7 +37,7 @@ public import YuyanText
 ) throws -> any Decoding {
     if rules.configuration.beams > 1 {
         if draft != nil { throw GenerationError(key: "beams", "and a draft model do not go together; leave one of them out") }
-        return try BeamSearch(model, tokenizer: rules.tokenizer, prompt: prompt, configuration: rules.configuration)
+        return try BeamSearch(model, rules, prompt: prompt)
     }
     if rules.configuration.promptLookup || draft != nil {
         if rules.configuration.promptLookup, draft != nil {

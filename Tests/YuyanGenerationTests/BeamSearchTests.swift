@@ -80,7 +80,8 @@ import YuyanText
         let stopped = try await complete(tiny.model, tokenizer: tiny.tokenizer, prompt: tiny.golden.prompt, configuration: configuration)
         #expect(stopped.allSatisfy { !$0.text.contains(configuration.stop[0]) } && stopped.contains { $0.finishReason == .stop })
         configuration.stop = []
-        let search = try BeamSearch(tiny.model, tokenizer: tiny.tokenizer, prompt: tiny.golden.prompt, configuration: configuration)
+        let rules = try SampleRules(tiny.model, tokenizer: tiny.tokenizer, configuration: configuration)
+        let search = try BeamSearch(tiny.model, rules, prompt: tiny.golden.prompt)
         for _ in 0..<3 { #expect(try search.step(isCancelled: false) == []) }
         let events = try #require(try search.step(isCancelled: true))
         let ends = events.compactMap { if case .finished(_, let reason, let usage) = $0 { (reason, usage.completionTokens) } else { nil } }
