@@ -160,9 +160,7 @@ public struct ChatSession: Sendable {
     private func stopping(_ configuration: GenerationConfiguration) -> GenerationConfiguration {
         var configuration = configuration
         configuration.samples = 1
-        for stop in template.stop {
-            if let id = tokenizer.id(of: stop) { configuration.stopTokens.append(id) } else { configuration.stop.append(stop) }
-        }
+        configuration.end(at: template, with: tokenizer)
         return configuration
     }
 }

@@ -31,6 +31,14 @@ import YuyanText
         #expect(chat.messages.isEmpty && chat.system == "雨燕")
     }
 
+    @Test func whatEndsATurnIsATokenOrAText() {
+        var template = ChatTemplate.yuyan
+        template.stop = ["<|end|>", "Human:", ""]
+        var configuration = GenerationConfiguration()
+        configuration.end(at: template, with: tokenizer)
+        #expect(configuration.stopTokens == [4] && configuration.stop == ["Human:"])
+    }
+
     @Test func theOldestTurnsAreLeftOutWhole() throws {
         var chat = try session(context: 64)
         var omitted: [Int] = []

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import YuyanText
 
 /// The commands with a model, on one that the binary has trained.
 @Suite struct ModelCommandTests {
@@ -62,6 +63,21 @@ import Testing
 
         let measured = try tiny.run(["evaluate", "perplexity", "--model", "run", "--output", "measured", "--json", "corpus.txt"])
         #expect(measured.output.contains("\"perplexity\":"))
+
+        // A template may end answers with a text that is no token.
+        try tiny.scratch.write(#"{"src_txt": "雨燕", "tgt_txt": "飞过北京的天空"}"#, to: "pairs.jsonl")
+        func answered(_ output: String) throws -> String {
+            struct Line: Decodable { var answer: String }
+            try tiny.run(["evaluate", "bleu", "--model", "copy", "--max-tokens", "24", "--dtype", "float32", "--output", output, "pairs.jsonl"])
+            return try JSONDecoder().decode(Line.self, from: Data(contentsOf: tiny.url.appending(path: "\(output)/answers.jsonl"))).answer
+        }
+        let whole = try answered("whole")
+        let end = try #require(whole.last { !$0.isASCII })
+        let copy = tiny.url.appending(path: "copy")
+        var tokenizer = try Tokenizer(contentsOf: copy)
+        tokenizer.chatTemplate = ChatTemplate(open: "{role}：", close: String(end), stop: [String(end)])
+        try tokenizer.save(to: copy)
+        #expect(try answered("cut") == whole.prefix { $0 != end })
 
         let chats = (0..<20).map { "{\"instruction\": \"\($0)加一等于几？\", \"output\": \"等于\($0 + 1)。\"}" }.joined(separator: "\n")
         try tiny.scratch.write(chats, to: "chats.jsonl")

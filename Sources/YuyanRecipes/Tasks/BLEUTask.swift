@@ -76,7 +76,7 @@ public struct BLEUTask: ModelTask {
         guard !questions.isEmpty else { throw RequestError("there are no pairs and no conversations with an answer in the data") }
         var configuration = settings
         configuration.overflow = .slide
-        for stop in template.stop { if let id = tokenizer.id(of: stop) { configuration.stopTokens.append(id) } }
+        configuration.end(at: template, with: tokenizer)
         let meter = ProgressMeter("answers", total: questions.count, unit: "answers", on: stage.console)
         let completions = try await complete(
             model, tokenizer: tokenizer, prompts: questions.map(\.ids), configuration: configuration, batch: subject.batch,

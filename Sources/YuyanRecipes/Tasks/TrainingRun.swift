@@ -102,7 +102,7 @@ struct TrainingRun {
         guard !configuration.samplePrompts.isEmpty else { return [] }
         var generation = GenerationConfiguration()
         (generation.maxTokens, generation.temperature, generation.topP, generation.seed) = (64, 0.8, 0.9, configuration.seed)
-        generation.stopTokens = (tokenizer.chatTemplate?.stop ?? []).compactMap(tokenizer.id(of:))
+        if let template = tokenizer.chatTemplate { generation.end(at: template, with: tokenizer) }
         generation.overflow = .slide
         let prompts = try configuration.samplePrompts.map(encodePrompt)
         let completions = try await complete(model, tokenizer: tokenizer, prompts: prompts, configuration: generation)
