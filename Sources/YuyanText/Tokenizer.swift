@@ -43,6 +43,9 @@ public struct Tokenizer: Sendable {
     /// The tokens with a role, from `tokenizer_config.json`, `special_tokens_map.json` or the model file.
     public var special: SpecialTokens { pipeline.special }
 
+    /// The beginning of a text, where the tokenizer's configuration asks for it before each; else nil.
+    public var leadingBOS: Int32? { pipeline.frame.prefix.first == special.bos ? special.bos : nil }
+
     /// A hexadecimal hash of everything that decides which ids a text gets; equal tokenizers have equal fingerprints.
     public var fingerprint: String { pipeline.fingerprint }
 

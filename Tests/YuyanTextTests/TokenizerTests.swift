@@ -51,6 +51,18 @@ import Testing
         }
     }
 
+    @Test func aTextBeginsAsTheConfigurationAsks() throws {
+        try withTemporaryFolder { folder in
+            try FileManager.default.copyItem(at: fixtures.appending(path: "bpe-llama/tokenizer.json"), to: folder.appending(path: "tokenizer.json"))
+            // Its post-processor puts <s>, which is 1, before a text.
+            for (name, expected) in [("<s>", 1), ("</s>", nil)] as [(String, Int32?)] {
+                try write(["tokenizer_config.json": "{\"bos_token\": \"\(name)\"}"], to: folder)
+                let tokenizer = try Tokenizer(contentsOf: folder)
+                #expect(tokenizer.special.bos != nil && tokenizer.leadingBOS == expected)
+            }
+        }
+    }
+
     /// Tokens that Swift's string comparison takes for equal are different tokens.
     @Test func keepsCanonicallyEquivalentTokensApart() throws {
         let json = #"{"model": {"type": "BPE", "vocab": {"\u00e9": 0, "e\u0301": 1, "e": 2, "\u0301": 3}, "merges": [["e", "\u0301"]]}}"#

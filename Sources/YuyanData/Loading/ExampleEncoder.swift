@@ -32,9 +32,7 @@ public struct ExampleEncoder: Sendable {
             throw DataError("the tokenizer has no token that ends a text, which fine-tuning needs")
         }
         (self.tokenizer, self.template, self.end) = (tokenizer, template, end)
-        let bos = tokenizer.special.bos
-        // Only where the tokenizer's configuration asks for it.
-        beginning = bos != nil && tokenizer.encode("", addingSpecialTokens: true).first == bos ? [bos].compactMap { $0 } : []
+        beginning = [tokenizer.leadingBOS].compactMap { $0 }
     }
 
     /// At most `limit` tokens each; conversations longer than that come whole, to be cut after an answer.

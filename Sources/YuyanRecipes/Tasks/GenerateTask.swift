@@ -174,8 +174,8 @@ public struct GenerateTask: ModelTask {
             } else if model is any EncoderDecoder {
                 // A source ends with the end of a text.
                 if let eos = tokenizer.special.eos { tokens.append(eos) }
-            } else if let bos = tokenizer.special.bos, tokenizer.encode("", addingSpecialTokens: true).first == bos {
-                tokens.insert(bos, at: 0)  // only where the tokenizer's configuration asks for it
+            } else if let bos = tokenizer.leadingBOS {
+                tokens.insert(bos, at: 0)
             }
             guard !tokens.isEmpty else { throw RequestError("the prompt \"\(prompt)\" holds no token to begin with; give at least one character") }
             let begin = clock.now
