@@ -62,6 +62,9 @@ extension ChatTemplate {
     /// All that have a name here.
     public static let known: [ChatTemplate] = [yuyan, chatML, llama2, llama3, alpaca, belle, promptCLUE, gpt3]
 
+    /// What a model is taught whose tokenizer has no template.
+    public static func standard(isEncoderDecoder: Bool) -> ChatTemplate { isEncoderDecoder ? promptCLUE : yuyan }
+
     /// The template of this name.
     public static func named(_ name: String) throws -> ChatTemplate {
         guard let found = known.first(where: { $0.name == name }) else {

@@ -36,7 +36,7 @@ public struct ExampleLoader: BatchSource, Sendable {
         shuffled: Bool = true, epochs: Int? = nil, rank: Int = 0, worldSize: Int = 1
     ) throws {
         precondition(sequenceLength > 0, "a sequence has at least one position")
-        let encoder = try ExampleEncoder(tokenizer: tokenizer, template: template ?? tokenizer.chatTemplate ?? .yuyan)
+        let encoder = try ExampleEncoder(tokenizer: tokenizer, template: template ?? tokenizer.chatTemplate ?? .standard(isEncoderDecoder: false))
         examples = try EncodedExamples(records, encoder: encoder, limit: sequenceLength + 1)
         var report = examples.report
         guard examples.count > 0 else { throw DataError("\(report.nothingLeft) within \(sequenceLength) tokens") }

@@ -40,7 +40,8 @@ public struct ExchangeLoader: BatchSource, Sendable {
         batchSize: Int, seed: UInt64, shuffled: Bool = true, epochs: Int? = nil, rank: Int = 0, worldSize: Int = 1
     ) throws {
         precondition(sourceLength > 0 && targetLength > 0, "a source and a target have at least one position")
-        let encoder = try ExampleEncoder(tokenizer: tokenizer, template: template ?? tokenizer.chatTemplate ?? .promptCLUE)
+        let encoder = try ExampleEncoder(
+            tokenizer: tokenizer, template: template ?? tokenizer.chatTemplate ?? .standard(isEncoderDecoder: true))
         var report = ExampleReport()
         var checksum = Checksum()
         for exchanges in try parallelMap(records, { try encoder.exchanges(of: $0, sourceLimit: sourceLength, targetLimit: targetLength) }) {

@@ -17,7 +17,7 @@ struct DocumentEncoder: Sendable {
 
     init(_ tokenizer: Tokenizer) throws {
         self.tokenizer = tokenizer
-        template = tokenizer.chatTemplate ?? .yuyan
+        template = tokenizer.chatTemplate ?? .standard(isEncoderDecoder: false)
         guard let end = tokenizer.special.eos ?? tokenizer.special.sep else {
             throw DataError("the tokenizer has no token to end a document with; name one as \"eos_token\" in its tokenizer_config.json")
         }

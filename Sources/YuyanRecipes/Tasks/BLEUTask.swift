@@ -70,7 +70,8 @@ public struct BLEUTask: ModelTask {
         let (model, tokenizer, description) = try ModelFolder(subject.model).loadPair(compute)
         stage.console.line(description)
         let isEncoderDecoder = model is any EncoderDecoder
-        let template = try subject.template.map(ChatTemplate.named) ?? tokenizer.chatTemplate ?? (isEncoderDecoder ? .promptCLUE : .yuyan)
+        let template =
+            try subject.template.map(ChatTemplate.named) ?? tokenizer.chatTemplate ?? .standard(isEncoderDecoder: isEncoderDecoder)
         let encoder = try ExampleEncoder(tokenizer: tokenizer, template: template)
         let questions = try records.compactMap { try encoder.question(of: $0, endsSource: isEncoderDecoder) }
         guard !questions.isEmpty else { throw RequestError("there are no pairs and no conversations with an answer in the data") }

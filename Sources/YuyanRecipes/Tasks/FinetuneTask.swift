@@ -93,8 +93,9 @@ public struct FinetuneTask: ModelTask {
         if let folder { try checkMemory(folder, choice, stage) }
         let model = try makeModel(folder, tokenizer, choice)
         let isEncoderDecoder = model is any EncoderDecoder
-        let (source, report) = try loader(records, for: model, tokenizer, shuffled: true)
-        let validation = try heldOut.isEmpty ? nil : loader(heldOut, for: model, tokenizer, shuffled: false).source
+        let template = tokenizer.chatTemplate ?? .standard(isEncoderDecoder: isEncoderDecoder)
+        let (source, report) = try loader(records, for: model, tokenizer, template, shuffled: true)
+        let validation = try heldOut.isEmpty ? nil : loader(heldOut, for: model, tokenizer, template, shuffled: false).source
         stage.console.line(
             "\(stage.name): \(report.examples.formatted()) examples in \(report.rows.formatted()) rows of \(settings.sequenceLength) tokens, "
                 + "\(report.answerTokens.formatted()) tokens to learn; \(report.truncated) shortened, \(report.tooLong + report.withoutAnswer) left out"
@@ -106,7 +107,6 @@ public struct FinetuneTask: ModelTask {
                 "\(stage.name): an adapter of rank \(adapter.configuration.rank) is trained: \(trained.formatted()) parameters, "
                     + "\((100 * Double(trained) / Double(model.parameterCount)).shown(2)) % of the model's")
         }
-        let template = tokenizer.chatTemplate ?? (isEncoderDecoder ? .promptCLUE : .yuyan)
         let isChat = records.contains { if case .conversation = $0 { true } else { false } }
         let ending = isEncoderDecoder ? [tokenizer.special.eos].compactMap { $0 } : []
         let run = TrainingRun(stage: stage, configuration: settings, compute: choice, tokenizer: tokenizer, base: folder?.url) { prompt in
@@ -135,18 +135,19 @@ public struct FinetuneTask: ModelTask {
 
     /// Rows for a model that goes on with a text, pairs for one that reads a source.
     @Engine private func loader(
-        _ records: [Record], for model: any LanguageModel, _ tokenizer: Tokenizer, shuffled: Bool
+        _ records: [Record], for model: any LanguageModel, _ tokenizer: Tokenizer, _ template: ChatTemplate, shuffled: Bool
     ) throws -> (source: any BatchSource, report: ExampleReport) {
         let epochs = shuffled ? nil : 1
         guard let reader = model as? any EncoderDecoder else {
             let source = try ExampleLoader(
-                records, tokenizer: tokenizer, sequenceLength: settings.sequenceLength, batchSize: settings.microBatch, seed: settings.seed,
-                shuffled: shuffled, epochs: epochs)
+                records, tokenizer: tokenizer, template: template, sequenceLength: settings.sequenceLength, batchSize: settings.microBatch,
+                seed: settings.seed, shuffled: shuffled, epochs: epochs)
             return (source, source.report)
         }
         let source = try ExchangeLoader(
-            records, tokenizer: tokenizer, sourceLength: settings.sequenceLength, targetLength: subject.targetLength ?? settings.sequenceLength,
-            decoderStart: reader.decoderStart, batchSize: settings.microBatch, seed: settings.seed, shuffled: shuffled, epochs: epochs)
+            records, tokenizer: tokenizer, template: template, sourceLength: settings.sequenceLength,
+            targetLength: subject.targetLength ?? settings.sequenceLength, decoderStart: reader.decoderStart, batchSize: settings.microBatch,
+            seed: settings.seed, shuffled: shuffled, epochs: epochs)
         return (source, source.report)
     }
 }
