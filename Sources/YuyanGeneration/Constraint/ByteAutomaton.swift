@@ -87,7 +87,7 @@ struct ByteAutomaton: Sendable {
         measure()
     }
 
-    /// Distances by a search from the accepting states back; what has none leads nowhere.
+    /// Finds the distances; what has none leads nowhere.
     private mutating func measure() {
         var sources = [[Int32]](repeating: [], count: count)
         for state in 0..<count {
@@ -95,16 +95,7 @@ struct ByteAutomaton: Sendable {
                 if sources[Int(target)].last != Int32(state) { sources[Int(target)].append(Int32(state)) }
             }
         }
-        distances = accepts.map { $0 ? 0 : .max }
-        var queue = accepts.indices.filter { accepts[$0] }
-        var head = 0
-        while head < queue.count {
-            for source in sources[queue[head]] where distances[Int(source)] == .max {
-                distances[Int(source)] = distances[queue[head]] + 1
-                queue.append(Int(source))
-            }
-            head += 1
-        }
+        distances = stepsToEnd(accepts, sources: sources)
         for place in transitions.indices where transitions[place] >= 0 && distances[Int(transitions[place])] == .max {
             transitions[place] = ByteAutomaton.dead
         }
@@ -139,6 +130,23 @@ struct ByteAutomaton: Sendable {
         }
         return (edges, pairs.map { one.isAccepting($0.one) && other.isAccepting($0.other) })
     }
+}
+
+/// The fewest steps from each node of a graph to one that is an end, by a breadth-first search from the ends back; `.max` where no way leads to one.
+///
+/// - Parameter sources: for each node those that a step leads from to it.
+func stepsToEnd(_ isEnd: [Bool], sources: [[Int32]]) -> [Int] {
+    var steps = isEnd.map { $0 ? 0 : Int.max }
+    var queue = isEnd.indices.filter { isEnd[$0] }
+    var head = 0
+    while head < queue.count {
+        for source in sources[queue[head]] where steps[Int(source)] == .max {
+            steps[Int(source)] = steps[queue[head]] + 1
+            queue.append(Int(source))
+        }
+        head += 1
+    }
+    return steps
 }
 
 /// An automaton as a grammar is translated into it (Thompson 1968): edges of bytes, and steps that read nothing.

@@ -137,7 +137,7 @@ import YuyanText
         return automaton.bytes.allSatisfy(single.contains)
     }
 
-    /// Distances in tokens, by a search from the complete texts back over all positions that tokens lead to.
+    /// Distances in tokens from all positions that tokens lead to.
     private func explore() {
         var (numbers, positions) = ([start: 0], [start])
         var sources: [[Int32]] = [[]]
@@ -158,17 +158,7 @@ import YuyanText
             }
             number += 1
         }
-        var distances = positions.map { isComplete($0) ? 0 : Int.max }
-        var queue = positions.indices.filter { distances[$0] == 0 }
-        var head = 0
-        while head < queue.count {
-            for source in sources[queue[head]] where distances[Int(source)] == .max {
-                distances[Int(source)] = distances[queue[head]] + 1
-                queue.append(Int(source))
-            }
-            head += 1
-        }
-        self.distances = Dictionary(uniqueKeysWithValues: zip(positions, distances))
+        distances = Dictionary(uniqueKeysWithValues: zip(positions, stepsToEnd(positions.map { isComplete($0) }, sources: sources)))
     }
 }
 
