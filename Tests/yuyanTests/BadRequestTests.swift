@@ -26,6 +26,11 @@ import Testing
         (["tokenizer", "encode", "--tokenizer", "nowhere"], "error: --tokenizer: there is no folder \"nowhere\""),
         (["tokenizer", "decode", "--tokenizer", "nowhere"], "error: --tokenizer: there is no folder \"nowhere\""),
         (["benchmark", "tokenize", "latin.yaml"], "error: --tokenizer must be given; see --help"),
+        (
+            ["benchmark", "generate", "--model", "gpt-nanno"],
+            "error: model: \"gpt-nanno\" is neither a preset nor a folder; did you mean \"gpt-nano\"?"
+        ),
+        (["benchmark", "generate", "--vocab-size", "0"], "error: --vocab-size: must be above 0, found 0"),
     ])
     func `a wrong request gets one sentence and status 2`(arguments: [String], expected: String) throws {
         let scratch = try Scratch()

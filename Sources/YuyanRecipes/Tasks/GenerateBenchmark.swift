@@ -40,7 +40,9 @@ public struct GenerateBenchmark: ModelTask {
 
     public func validate() throws {
         try compute.validate()
-        try requirePositive(["prompt_tokens": subject.promptTokens, "tokens": subject.tokens, "batch": subject.batch])
+        try requirePositive([
+            "vocab_size": subject.vocabSize, "prompt_tokens": subject.promptTokens, "tokens": subject.tokens, "batch": subject.batch,
+        ])
     }
 
     /// The measurement. `seconds_per_token` holds the time of every token after the first.

@@ -26,6 +26,15 @@ public struct ModelFolder: Sendable {
         url = found.resolvingSymlinksInPath()
     }
 
+    /// The folder that a key `model` names, which may name a preset too. Throws `RequestError` where it is neither.
+    init(orPreset name: String) throws {
+        let path = InputPath(name)
+        guard path.exists else {
+            throw RequestError("model: \"\(name)\" is neither a preset nor a folder\(Suggestion.nearest(to: name, among: ModelPreset.names))")
+        }
+        try self.init(path)
+    }
+
     /// The tokenizer that lies beside the weights: in the folder, or in that of the file.
     public func tokenizer() throws -> Tokenizer {
         let folder = ["bin", "gguf"].contains(url.pathExtension) ? url.deletingLastPathComponent() : url
@@ -55,7 +64,7 @@ public struct ModelFolder: Sendable {
     ) throws -> any LanguageModel {
         let choice = try compute.choose()
         guard let preset = ModelPreset(name) else {
-            let folder = try ModelFolder(InputPath(name))
+            let folder = try ModelFolder(orPreset: name)
             guard lora != nil else { return try folder.load(compute, integers: integers).model }
             return try loadModel(from: folder.url, dtype: choice.dtype, device: choice.device, lora: lora, quantization: quantization)
         }

@@ -104,11 +104,7 @@ public struct PretrainTask: ModelTask {
             changes.dropout = settings.dropout
             return try preset.model(vocabularySize: vocabularySize, changes, seed: settings.seed, dtype: choice.dtype, device: choice.device)
         }
-        let path = InputPath(subject.model)
-        guard path.exists else {
-            throw RequestError(
-                "model: \"\(subject.model)\" is neither a preset nor a folder\(Suggestion.nearest(to: subject.model, among: ModelPreset.names))")
-        }
-        return try loadModel(from: try ModelFolder(path).url, dtype: choice.dtype, device: choice.device, dropout: settings.dropout)
+        let folder = try ModelFolder(orPreset: subject.model)
+        return try loadModel(from: folder.url, dtype: choice.dtype, device: choice.device, dropout: settings.dropout)
     }
 }
