@@ -82,18 +82,20 @@ template <int bits> YY_AVX2 void dotAVX2(const Tile &tile, const Activations &x,
 template YY_AVX2 void dotAVX2<8>(const Tile &, const Activations &, float *);
 template YY_AVX2 void dotAVX2<4>(const Tile &, const Activations &, float *);
 
-// Codes are unsigned as they are; what zero adds to the sums, −zero·Σ x, is where they start.
-template <int bits> YY_AVX512 void dotVNNI(const Tile &tile, const Activations &x, float *sums) {
-    const int64_t rows = x.rows, blocks = x.blocks;
-    const int8_t *values = x.values;
-    const float *rowScales = x.scales;
-    const int32_t *offsets = x.offsets;
+namespace {
+
+/// Some rows from `first` on, whose sums stay in registers. Codes are unsigned as they are; what zero adds to the sums, −zero·Σ x, is where they start.
+template <int bits, int rows> YY_AVX512 void rowsVNNI(const Tile &tile, const Activations &x, int64_t first, float *sums) {
+    const int8_t *values = x.values + first * blockInputs;
+    const float *rowScales = x.scales + first;
+    const int32_t *offsets = x.offsets + first;
     const uint8_t *codes = tile.codes;
     const uint16_t *scales = tile.scales;
     auto low = _mm512_set1_epi8(15);
-    for (int64_t row = 0; row < rows; row++) _mm512_storeu_ps(sums + row * tileOutputs, _mm512_setzero_ps());
+    __m512 totals[rows];
+    for (auto &total : totals) total = _mm512_setzero_ps();
     int64_t left = tile.blocksOfGroup;
-    for (int64_t block = 0; block < blocks; block++, codes += blockBytes<bits>) {
+    for (int64_t block = 0; block < x.blocks; block++) {
         __m512i w[8];
         for (int quad = 0; quad < (bits == 8 ? 8 : 4); quad++) {
             auto c = _mm512_loadu_si512(codes + quad * 64);
@@ -110,19 +112,33 @@ template <int bits> YY_AVX512 void dotVNNI(const Tile &tile, const Activations &
             scales += tileOutputs;
             left = tile.blocksOfGroup;
         }
-        for (int64_t row = 0; row < rows; row++) {
-            int64_t at = block * rows + row;
-            auto dots = _mm512_set1_epi32(offsets[at]);
+        for (int row = 0; row < rows; row++) {
+            // Two chains, so that one instruction does not wait for the other's sum.
+            __m512i dots[2] = {_mm512_set1_epi32(offsets[row]), _mm512_setzero_si512()};
             for (int quad = 0; quad < 8; quad++) {
                 int32_t four;
-                std::memcpy(&four, values + at * blockInputs + quad * quadInputs, 4);
-                dots = _mm512_dpbusd_epi32(dots, w[quad], _mm512_set1_epi32(four));
+                std::memcpy(&four, values + row * blockInputs + quad * quadInputs, 4);
+                dots[quad / 4] = _mm512_dpbusd_epi32(dots[quad / 4], w[quad], _mm512_set1_epi32(four));
             }
-            auto part = _mm512_mul_ps(_mm512_mul_ps(scale, _mm512_set1_ps(rowScales[at])), _mm512_cvtepi32_ps(dots));
-            float *sum = sums + row * tileOutputs;
-            _mm512_storeu_ps(sum, _mm512_add_ps(_mm512_loadu_ps(sum), part));
+            auto all = _mm512_cvtepi32_ps(_mm512_add_epi32(dots[0], dots[1]));
+            auto part = _mm512_mul_ps(_mm512_mul_ps(scale, _mm512_set1_ps(rowScales[row])), all);
+            totals[row] = _mm512_add_ps(totals[row], part);
         }
+        codes += blockBytes<bits>;
+        values += x.rows * blockInputs;
+        rowScales += x.rows;
+        offsets += x.rows;
     }
+    for (int row = 0; row < rows; row++) _mm512_storeu_ps(sums + row * tileOutputs, totals[row]);
+}
+
+}  // namespace
+
+template <int bits> YY_AVX512 void dotVNNI(const Tile &tile, const Activations &x, float *sums) {
+    constexpr decltype(&rowsVNNI<bits, 1>) kernels[] = {rowsVNNI<bits, 1>, rowsVNNI<bits, 2>, rowsVNNI<bits, 3>, rowsVNNI<bits, 4>,
+                                                        rowsVNNI<bits, 5>, rowsVNNI<bits, 6>, rowsVNNI<bits, 7>, rowsVNNI<bits, 8>};
+    constexpr int64_t most = std::size(kernels);
+    for (int64_t row = 0; row < x.rows; row += most) kernels[std::min(most, x.rows - row) - 1](tile, x, row, sums + row * tileOutputs);
 }
 template YY_AVX512 void dotVNNI<8>(const Tile &, const Activations &, float *);
 template YY_AVX512 void dotVNNI<4>(const Tile &, const Activations &, float *);
