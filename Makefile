@@ -5,7 +5,7 @@ SWIFT := swift
 FLAGS := -c release -Xswiftc -enable-testing
 BINARY := .build/release/yuyan
 
-.PHONY: quickstart test build setup bench parity lint clean
+.PHONY: quickstart test build setup bench bench-inference parity lint clean
 
 quickstart: build
 	$(BINARY) quickstart
@@ -22,6 +22,10 @@ setup:
 bench: build
 	Benchmarks/run.sh $(BINARY)
 
+bench-inference: build
+	Scripts/peers.sh && Scripts/peers.sh inference
+	.parity/bin/python Benchmarks/inference.py --yuyan $(BINARY) --llama-cpp .parity-inference/bin/python
+
 parity: build
 	Scripts/parity.sh $(BINARY)
 
@@ -29,4 +33,4 @@ lint: setup
 	Scripts/lint.sh $(FLAGS)
 
 clean:
-	rm -rf .build .parity .parity-data
+	rm -rf .build .parity .parity-data .parity-inference .bench

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Python packages that Yuyan is compared with, once: `peers.sh` those for models and tokenizers into .parity/, with the torch that set-up
-# installed; `peers.sh data` those for cleaning data into .parity-data/, with the versions that they ask for.
+# installed; `peers.sh data` those for cleaning data into .parity-data/, with the versions that they ask for; `peers.sh inference` llama.cpp, compiled for this
+# processor, into .parity-inference/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,6 +22,10 @@ install() {
 
 if [ "${1:-}" = data ]; then
     install .parity-data py-data-juicer==1.6.1 datatrove==0.10.1 datasketch==2.0.0 tokenizers orjson zstandard
+    exit
+fi
+if [ "${1:-}" = inference ]; then
+    install .parity-inference --no-binary=llama-cpp-python llama-cpp-python==0.3.36
     exit
 fi
 # The last ones are what torch itself imports.

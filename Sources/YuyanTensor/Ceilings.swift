@@ -17,6 +17,13 @@ public enum Ceilings {
         return try 8 * Double(count) / best(of: repeats, on: device) { try target.copy(from: source) }
     }
 
+    /// Bytes/s of reading memory: the sum of 1 GB, far more than caches hold. What decoding, which reads all weights for each token, is held against.
+    @Engine public static func readBandwidth(device: Device = .cpu, repeats: Int = 6) throws -> Double {
+        let count = 256 << 20
+        let source = try Tensor.ones([count], device: device)
+        return try 4 * Double(count) / best(of: repeats, on: device) { _ = try source.sum() }
+    }
+
     private static func best(of repeats: Int, on device: Device, _ work: () throws -> Void) throws -> Double {
         let clock = ContinuousClock()
         var best = Double.infinity

@@ -24,6 +24,7 @@ public struct DoctorTask: TaskConfiguration {
         var float32Gflops: Double
         var bfloat16Gflops: Double
         var copyGbPerSecond: Double
+        var readGbPerSecond: Double
 
         public var description: String {
             """
@@ -35,6 +36,7 @@ public struct DoctorTask: TaskConfiguration {
             float32      \(Int(float32Gflops)) GFLOP/s   (matrix product 1024³, best of several)
             bfloat16     \(Int(bfloat16Gflops)) GFLOP/s
             copy         \(Int(copyGbPerSecond)) GB/s      (read and written)
+            read         \(Int(readGbPerSecond)) GB/s
             """
         }
     }
@@ -55,7 +57,8 @@ public struct DoctorTask: TaskConfiguration {
                 memoryGb: (Double(ProcessInfo.processInfo.physicalMemory) / 1e9).rounded(), devices: devices, cuda: cuda,
                 float32Gflops: (try Ceilings.matrixProduct(.float32) / 1e9).rounded(),
                 bfloat16Gflops: (try Ceilings.matrixProduct(.bfloat16) / 1e9).rounded(),
-                copyGbPerSecond: (try Ceilings.copyBandwidth() / 1e9).rounded())
+                copyGbPerSecond: (try Ceilings.copyBandwidth() / 1e9).rounded(),
+                readGbPerSecond: (try Ceilings.readBandwidth() / 1e9).rounded())
         }
     }
 

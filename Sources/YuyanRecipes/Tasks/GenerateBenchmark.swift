@@ -55,6 +55,8 @@ public struct GenerateBenchmark: ModelTask {
         var prefillTokensPerSecond: Double
         var decodeTokensPerSecond: Double
         var weightGbPerSecond: Double
+        /// What `weightGbPerSecond` is of the speed at which memory is read.
+        var shareOfBandwidth: Double
         var peakRssMb: Double
         var secondsPerToken: [Double]
     }
@@ -88,10 +90,12 @@ public struct GenerateBenchmark: ModelTask {
         let perToken = seconds.sorted()[seconds.count / 2]
         let bytes = Double(
             model.parameters.reduce(0) { $0 + $1.value.count * $1.value.dtype.size } + model.quantized.reduce(0) { $0 + $1.matrix.byteCount })
+        let (speed, peak) = (bytes / perToken, peakResidentMegabytes())
         return Measurement(
             model: s.model, parameters: model.parameterCount, dtype: model.dtype.name, device: "\(model.device)", batch: s.batch,
             prefillTokensPerSecond: Double(s.batch * s.promptTokens) / prefill, decodeTokensPerSecond: Double(s.batch) / perToken,
-            weightGbPerSecond: bytes / perToken / 1e9, peakRssMb: peakResidentMegabytes(), secondsPerToken: seconds)
+            weightGbPerSecond: speed / 1e9, shareOfBandwidth: try speed / Ceilings.readBandwidth(device: model.device), peakRssMb: peak,
+            secondsPerToken: seconds)
     }
 
     /// The most probable next token of each row, [batch, 1].
