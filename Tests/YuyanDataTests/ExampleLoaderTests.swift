@@ -174,6 +174,15 @@ import YuyanText
         #expect(one == two)
     }
 
+    /// What earlier versions saved and dealt out: a run that was begun with them goes on with the same rows.
+    @Test(arguments: [(true, 10_099_051_735_705_085_764 as UInt64), (false, 14_610_115_575_512_424_980)])
+    func savedPositionsStayGood(shuffled: Bool, rows: UInt64) throws {
+        let source = try loader(batchSize: 5, shuffled: shuffled, epochs: 3)
+        #expect(source.state == LoaderState(seed: 3, position: 0, rowsPerEpoch: 48, dataIdentity: 5_142_183_991_584_499_237))
+        let found = try checksum(batches(source))
+        #expect(found == rows)
+    }
+
     @Test func aTemplateThatTheTokenizerLacksIsNamed() throws {
         let template = ChatTemplate(open: "<|im_{role}|>", close: "<|im_end|>", stop: [])
         #expect(
@@ -218,5 +227,16 @@ import YuyanText
         #expect(Set(split(all.reversed(), validationFraction: 0.1).validation) == Set(validation))
         #expect(split(Array(all.prefix(2)), validationFraction: 0.0001).validation.count == 1)
         #expect(split(all, validationFraction: 0).validation.isEmpty)
+    }
+
+    @Test(arguments: [1e-9, 0.5, 0.99]) func somethingIsAlwaysLeftToLearnFrom(fraction: Double) {
+        func texts(_ texts: [String]) -> [Record] { texts.map { .document(Document(id: "", text: $0, source: "")) } }
+        for number in 0..<40 {
+            let copies = split(texts(["第\(number)篇", "第\(number)篇"]), validationFraction: fraction)
+            #expect(copies.train.count == 2 && copies.validation.isEmpty)
+            let different = split(texts(["第\(number)篇", "另\(number)篇"]), validationFraction: fraction)
+            #expect(different.train.count == 1 && different.validation.count == 1)
+        }
+        #expect(split([] as [Record], validationFraction: fraction).train.isEmpty)
     }
 }

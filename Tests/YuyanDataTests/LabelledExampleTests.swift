@@ -55,7 +55,9 @@ import Testing
         ("好", "a.txt", .text, "examples with labels are read from JSON, JSON Lines, CSV and TSV files"),
         (#"{"question": "问", "options": ["一", "二"], "label": 2}"#, "a.jsonl", .choice, #"label: "2" is none of the 2 answers"#),
         (#"{"question": "问", "options": ["一"], "label": 0}"#, "a.jsonl", .choice, "a context or question, answers"),
-        ("[1]", "a.json", .pair, "a record should be a JSON object"),
+        ("[1]", "a.json", .pair, "a.json:1: a record should be a JSON object, not a number"),
+        ("{\"text\": \"好\", \"label\": 1}\n\n[1]\n", "a.jsonl", .text, "a.jsonl:3: a record should be a JSON object, not a list"),
+        ("label\ttext\n1\t\"好\n0\n", "a.tsv", .text, "a.tsv:3: the row has 1 fields where the first row has 2"),
     ])
     func whatIsNoExampleIsRefusedWithItsPlace(text: String, name: String, layout: ExampleLayout, sentence: String) {
         let error = #expect(throws: DataError.self) { try read(text, as: name, layout) }
@@ -75,6 +77,10 @@ import Testing
         let held = Set(parts.validation.map(\.id))
         #expect(again.validation.allSatisfy { held.contains($0.id) } && again.train.allSatisfy { !held.contains($0.id) })
         #expect(split(Array(examples[0..<4]) as [LabelledExample], validationFraction: 1e-9).validation.count == 2)
+        for number in 0..<40 {
+            let copies = (0..<3).map { LabelledExample(id: "\($0)", texts: ["第\(number)篇"], label: "") }
+            #expect(split(copies, validationFraction: 0.5).train == copies)
+        }
     }
 }
 
@@ -94,6 +100,15 @@ import Testing
         var batches: [Batch] = []
         while let batch = try loader.next() { batches.append(batch) }
         return batches
+    }
+
+    /// What earlier versions saved and dealt out: a run that was begun with them goes on with the same rows.
+    @Test(arguments: [(true, 15_473_125_473_133_566_680 as UInt64), (false, 3_547_504_155_566_224_791)])
+    func savedPositionsStayGood(shuffled: Bool, rows: UInt64) throws {
+        let loader = try LabelledExampleLoader(examples(50), sequenceLength: 32, batchSize: 3, padding: 0, seed: 1, shuffled: shuffled, epochs: 3)
+        #expect(loader.state == LoaderState(seed: 1, position: 0, rowsPerEpoch: 16, dataIdentity: 11_055_515_241_820_193_084))
+        let found = try checksum(batches(loader))
+        #expect(found == rows)
     }
 
     /// Each example comes once an epoch, whole, its sequences apart, read where they end.

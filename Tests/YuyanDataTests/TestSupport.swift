@@ -95,3 +95,17 @@ func nextBatch(_ source: inout some BatchSource) throws -> Batch {
     guard let batch = try source.next() else { throw DataError("the source is at its end") }
     return batch
 }
+
+/// A number for what batches hold, to compare it with what they held before.
+func checksum(_ batches: [Batch]) -> UInt64 {
+    var checksum = Checksum()
+    for batch in batches {
+        for values in [batch.inputs, batch.labels, batch.documents ?? [], batch.positions ?? []] {
+            for value in values { checksum.update(UInt64(UInt32(bitPattern: value))) }
+        }
+        for example in batch.examples {
+            for value in [example.number, example.label] + example.reads { checksum.update(UInt64(value)) }
+        }
+    }
+    return checksum.value
+}

@@ -51,17 +51,6 @@ struct PackedRows: Sendable, Hashable {
     }
 }
 
-/// The rows of one epoch, packed anew for each; nil: one packing in the order of the items.
-func packing(_ lengths: [Int], capacity: Int, seed: UInt64, epoch: Int?) -> PackedRows {
-    var order = lengths.indices.map { Int32($0) }
-    if let epoch {
-        // Not the numbers that order the rows.
-        var random = SeededRandom(seed: seed, UInt64(epoch), 1)
-        random.shuffle(&order)
-    }
-    return PackedRows(lengths: lengths, capacity: capacity, order: order)
-}
-
 /// A set of small numbers that finds its next member fast.
 private struct BitSet {
     private var words: [UInt64]

@@ -15,11 +15,8 @@ public struct ExampleLoader: BatchSource, Sendable {
     public let report: ExampleReport
 
     private let examples: EncodedExamples
-    private let lengths: [Int]
     private let padding: Int32
-    private let isShuffled: Bool
-    private var cursor: RowCursor
-    private var plan: (epoch: Int, rows: PackedRows)
+    private var rows: PackedEpochs
 
     /// A loader of `records`.
     ///
@@ -40,35 +37,23 @@ public struct ExampleLoader: BatchSource, Sendable {
         examples = try EncodedExamples(records, encoder: encoder, limit: sequenceLength + 1)
         var report = examples.report
         guard examples.count > 0 else { throw DataError("\(report.nothingLeft) within \(sequenceLength) tokens") }
-        lengths = examples.lengths
-        padding = tokenizer.special.pad ?? tokenizer.special.eos ?? 0
-        self.sequenceLength = sequenceLength
-        self.batchSize = batchSize
-        isShuffled = shuffled
-        plan = (0, packing(lengths, capacity: sequenceLength, seed: seed, epoch: shuffled ? 0 : nil))
-        report.rows = plan.rows.count
-        self.report = report
-        cursor = RowCursor(
-            seed: seed, rowsPerEpoch: report.rows, dataIdentity: mix(examples.identity ^ UInt64(sequenceLength)), epochs: epochs,
-            rank: rank,
+        rows = PackedEpochs(
+            examples.lengths, capacity: sequenceLength, identity: examples.identity, seed: seed, shuffled: shuffled, epochs: epochs, rank: rank,
             worldSize: worldSize)
+        report.rows = rows.rowsPerEpoch
+        padding = tokenizer.special.pad ?? tokenizer.special.eos ?? 0
+        (self.report, self.sequenceLength, self.batchSize) = (report, sequenceLength, batchSize)
     }
 
     public var state: LoaderState {
-        get { cursor.state }
-        set { cursor.state = newValue }
+        get { rows.state }
+        set { rows.state = newValue }
     }
 
     public mutating func next() throws -> Batch? {
-        guard let rows = try cursor.next(batchSize) else { return nil }
-        var batch = Batch(rows: max(rows.count, 1), columns: sequenceLength, padding: padding, separatesDocuments: true)
-        for (index, row) in rows.enumerated() {
-            if isShuffled, plan.epoch != row.epoch {
-                plan = (row.epoch, packing(lengths, capacity: sequenceLength, seed: state.seed, epoch: row.epoch))
-            }
-            let packed = isShuffled ? Permutation(count: rowsPerEpoch, seed: state.seed, epoch: row.epoch)[row.index] : row.index
-            fill(&batch, row: index, items: plan.rows[packed])
-        }
+        guard let packed = try rows.next(batchSize) else { return nil }
+        var batch = Batch(rows: max(packed.count, 1), columns: sequenceLength, padding: padding, separatesDocuments: true)
+        for (row, items) in packed.enumerated() { fill(&batch, row: row, items: items) }
         return batch
     }
 
@@ -82,7 +67,7 @@ public struct ExampleLoader: BatchSource, Sendable {
                 batch.positions?[start + position] = Int32(position)
                 if label != Batch.ignored { batch.labelCount += 1 }
             }
-            start += lengths[Int(item)]
+            start += rows.lengths[Int(item)]
         }
     }
 }

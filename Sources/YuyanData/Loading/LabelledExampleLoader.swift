@@ -19,16 +19,13 @@ public struct LabelledExampleLoader: BatchSource, Sendable {
     /// Positions in a row.
     public let sequenceLength: Int
     /// Rows in one epoch, the same in all.
-    public let rowsPerEpoch: Int
+    public var rowsPerEpoch: Int { rows.rowsPerEpoch }
     /// Examples in one epoch.
     public var count: Int { examples.count }
 
     private let examples: [Example]
-    private let lengths: [Int]
     private let padding: Int32
-    private let isShuffled: Bool
-    private var cursor: RowCursor
-    private var plan: (epoch: Int, rows: PackedRows)
+    private var rows: PackedEpochs
 
     /// A loader of `examples`.
     ///
@@ -42,14 +39,11 @@ public struct LabelledExampleLoader: BatchSource, Sendable {
         _ examples: [Example], sequenceLength: Int, batchSize: Int, padding: Int32, seed: UInt64, shuffled: Bool = true, epochs: Int? = nil
     ) throws {
         guard !examples.isEmpty else { throw DataError("there are no examples to learn from") }
-        lengths = examples.map { $0.sequences.reduce(0) { $0 + $1.count } }
+        let lengths = examples.map { $0.sequences.reduce(0) { $0 + $1.count } }
         if let longest = lengths.max(), longest > sequenceLength {
             throw DataError("an example takes \(longest) tokens, and a row has only \(sequenceLength); raise sequence_length")
         }
         (self.examples, self.sequenceLength, self.batchSize, self.padding) = (examples, sequenceLength, batchSize, padding)
-        isShuffled = shuffled
-        plan = (0, packing(lengths, capacity: sequenceLength, seed: seed, epoch: shuffled ? 0 : nil))
-        rowsPerEpoch = plan.rows.count
         var identity = Checksum()
         for example in examples {
             identity.update(UInt64(example.label))
@@ -58,25 +52,18 @@ public struct LabelledExampleLoader: BatchSource, Sendable {
                 for token in sequence { identity.update(UInt64(UInt32(bitPattern: token))) }
             }
         }
-        cursor = RowCursor(
-            seed: seed, rowsPerEpoch: rowsPerEpoch, dataIdentity: mix(identity.value ^ UInt64(sequenceLength)), epochs: epochs, rank: 0, worldSize: 1)
+        rows = PackedEpochs(lengths, capacity: sequenceLength, identity: identity.value, seed: seed, shuffled: shuffled, epochs: epochs)
     }
 
     public var state: LoaderState {
-        get { cursor.state }
-        set { cursor.state = newValue }
+        get { rows.state }
+        set { rows.state = newValue }
     }
 
     public mutating func next() throws -> Batch? {
-        guard let rows = try cursor.next(batchSize) else { return nil }
-        var batch = Batch(rows: rows.count, columns: sequenceLength, padding: padding, separatesDocuments: true)
-        for (index, row) in rows.enumerated() {
-            if isShuffled, plan.epoch != row.epoch {
-                plan = (row.epoch, packing(lengths, capacity: sequenceLength, seed: state.seed, epoch: row.epoch))
-            }
-            let packed = isShuffled ? Permutation(count: rowsPerEpoch, seed: state.seed, epoch: row.epoch)[row.index] : row.index
-            fill(&batch, row: index, items: plan.rows[packed])
-        }
+        guard let packed = try rows.next(batchSize) else { return nil }
+        var batch = Batch(rows: packed.count, columns: sequenceLength, padding: padding, separatesDocuments: true)
+        for (row, items) in packed.enumerated() { fill(&batch, row: row, items: items) }
         return batch
     }
 

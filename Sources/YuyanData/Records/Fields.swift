@@ -16,6 +16,28 @@ struct Fields {
         self.source = source ?? file.lastPathComponent
     }
 
+    /// The fields of the record that begins on `line` of a file.
+    init(_ object: JSONObject, of file: SourceFile, line: Int) {
+        self.init(object, file: file.url, line: line, source: file.name)
+    }
+
+    /// The same of a JSON value, which must be an object.
+    init(_ value: JSONValue, of file: SourceFile, line: Int) throws {
+        guard case .object(let object) = value else {
+            throw DataError(file.url, line: line, "a record should be a JSON object, not \(value.kind)")
+        }
+        self.init(object, of: file, line: line)
+    }
+
+    /// The cells of a table's row, which must be as many as the columns are, under the columns' names.
+    init(_ row: DelimitedRows.Row, columns: [String], of file: SourceFile) throws {
+        guard row.fields.count == columns.count else {
+            throw DataError(file.url, line: row.line, "the row has \(row.fields.count) fields where the first row has \(columns.count)")
+        }
+        let members = zip(columns, row.fields).map { JSONObject.Member(key: $0, value: .string($1)) }
+        self.init(JSONObject(members), of: file, line: row.line)
+    }
+
     /// What a record made of them is called.
     var id: String { "\(source):\(line)" }
 

@@ -60,46 +60,24 @@ public func readLabelledExamples(_ paths: [String], _ layout: ExampleLayout) thr
     return examples
 }
 
-/// Divides examples by a hash of their texts, which neither their order nor other examples change; copies fall on one side. With two different ones or
-/// more and a fraction above 0, at least one is held back.
-public func split(_ examples: [LabelledExample], validationFraction: Double) -> (train: [LabelledExample], validation: [LabelledExample]) {
-    let places = examples.map { Double(stableHash($0.texts.joined(separator: "\u{0}")) >> 11) / Double(1 << 53) }
-    var border = validationFraction
-    if validationFraction > 0, let lowest = places.min(), let highest = places.max(), lowest < highest, lowest >= border { border = lowest.nextUp }
-    let held = places.map { $0 < border }
-    return (zip(examples, held).filter { !$0.1 }.map(\.0), zip(examples, held).filter(\.1).map(\.0))
-}
-
 private func forEachFields(of file: SourceFile, _ body: (Fields) throws -> Void) throws {
     let input = try InputBuffer(file.url, options: ReadingConfiguration())
-    func object(_ tape: JSONTape, line: Int) throws {
-        guard case .object(let object) = tape.value else {
-            throw DataError(file.url, line: line, "a record should be a JSON object, not \(tape.value.kind)")
-        }
-        try body(Fields(object, file: file.url, line: line, source: file.name))
-    }
     switch FileKind(file.url) {
     case .json:
         var values = JSONValues(input)
-        while let (line, tape) = try values.next() { try object(tape, line: line) }
+        while let (line, tape) = try values.next() { try body(Fields(tape.value, of: file, line: line)) }
     case .jsonLines:
         var lines = LineReader(input)
         let parser = JSONParser()
         while let line = try lines.next() {
             if line.isBlank { continue }
-            try object(parser.parse(line.bytes, at: line.offset, line: line.number, of: input), line: line.number)
+            let tape = try parser.parse(line.bytes, at: line.offset, line: line.number, of: input)
+            try body(Fields(tape.value, of: file, line: line.number))
         }
     case .csv, .tsv:
         var rows = DelimitedRows(input, kind: FileKind(file.url) == .csv ? .csv : .tsv)
         guard let header = try rows.next() else { return }
-        while let row = try rows.next() {
-            guard row.fields.count == header.fields.count else {
-                throw DataError(
-                    file.url, line: row.line, "the row has \(row.fields.count) fields where the first row has \(header.fields.count)")
-            }
-            let members = zip(header.fields, row.fields).map { JSONObject.Member(key: $0, value: .string($1)) }
-            try body(Fields(JSONObject(members), file: file.url, line: row.line, source: file.name))
-        }
+        while let row = try rows.next() { try body(Fields(row, columns: header.fields, of: file)) }
     default: throw DataError("\(file.url.path): examples with labels are read from JSON, JSON Lines, CSV and TSV files")
     }
 }

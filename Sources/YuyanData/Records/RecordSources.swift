@@ -27,16 +27,10 @@ struct RecordMaker {
     /// The records of one JSON value.
     mutating func records(_ tape: JSONTape, line: Int) throws -> [Record] {
         if named == nil, let record = tape.record { return [record] }
-        let value = tape.value
-        guard case .object(let object) = value else {
-            throw DataError(file.url, line: line, "a record should be a JSON object, not \(value.kind)")
-        }
-        return try records(object, line: line)
+        return try records(Fields(tape.value, of: file, line: line))
     }
 
-    mutating func records(_ object: JSONObject, line: Int) throws -> [Record] {
-        try reader.records(Fields(object, file: file.url, line: line, source: file.name))
-    }
+    mutating func records(_ fields: Fields) throws -> [Record] { try reader.records(fields) }
 
     /// What the end of the file completes.
     mutating func last() throws -> [Record]? { try reader.last() }
@@ -141,12 +135,8 @@ private struct DelimitedRecords: RecordSource {
     private mutating func records(_ row: DelimitedRows.Row, header: [String]) throws -> [Record] {
         if header.isEmpty {
             let turns = JSONObject.Member(key: "turns", value: .array(row.fields.map { .string($0) }))
-            return try maker.records(JSONObject([turns]), line: row.line)
+            return try maker.records(Fields(JSONObject([turns]), of: maker.file, line: row.line))
         }
-        guard row.fields.count == header.count else {
-            throw DataError(maker.file.url, line: row.line, "the row has \(row.fields.count) fields where the first row has \(header.count)")
-        }
-        let members = zip(header, row.fields).map { JSONObject.Member(key: $0, value: .string($1)) }
-        return try maker.records(JSONObject(members), line: row.line)
+        return try maker.records(Fields(row, columns: header, of: maker.file))
     }
 }
