@@ -5,7 +5,7 @@ SWIFT := swift
 FLAGS := -c release -Xswiftc -enable-testing
 BINARY := .build/release/yuyan
 
-.PHONY: quickstart test build setup bench bench-inference parity lint clean
+.PHONY: quickstart test build setup bench bench-inference parity lint sanitize clean
 
 quickstart: build
 	$(BINARY) quickstart
@@ -31,6 +31,9 @@ parity: build
 
 lint: setup
 	Scripts/lint.sh $(FLAGS)
+
+sanitize: setup
+	Scripts/sanitize.sh
 
 clean:
 	rm -rf .build .parity .parity-data .parity-inference .bench

@@ -10,11 +10,17 @@ let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Set by `make sanitize`, which wants the kernels and their tests alone (all test targets are one program), compiled for the instruction set of
+/// this name, since from several the loader would take the best; empty where there is but one.
+let sanitized = Context.environment["YUYAN_SANITIZE"]
+let instructions = sanitized.map { ["-DYY_CLONES=" + ($0.isEmpty ? "" : "__attribute__((target(\"arch=\($0)\")))")] } ?? []
+
 let torchSettings: [CXXSetting] = [
-    .unsafeFlags([
-        "-isystem", "\(torch)/include", "-isystem", "\(torch)/include/torch/csrc/api/include",
-        "-O3", "-fno-math-errno", "-DNDEBUG", "-Wall", "-Wno-unknown-pragmas", "-Wno-deprecated-declarations",
-    ])
+    .unsafeFlags(
+        [
+            "-isystem", "\(torch)/include", "-isystem", "\(torch)/include/torch/csrc/api/include",
+            "-O3", "-fno-math-errno", "-DNDEBUG", "-Wall", "-Wno-unknown-pragmas", "-Wno-deprecated-declarations",
+        ] + instructions)
 ]
 
 let torchLinks: [LinkerSetting] = [
@@ -55,7 +61,7 @@ let targets: [Target] = [
     library("YuyanTensor", ["CTorch"]),
     library("YuyanText", ["CSentencePiece", "CPCRE2"]),
     library("YuyanData", ["YuyanText", "CData", "CZlib", "CZstd", "CXML2", "CUTF8Proc", "COpenCC"]),
-    library("YuyanModels", ["YuyanTensor"]),
+    library("YuyanModels", ["YuyanTensor", "CZlib"]),
     library("YuyanTraining", ["YuyanTensor", "YuyanText", "YuyanData", "YuyanModels"]),
     library("YuyanGeneration", ["YuyanTensor", "YuyanText", "YuyanModels"]),
     library("YuyanEvaluation", ["YuyanTensor", "YuyanText", "YuyanData", "YuyanModels", "YuyanGeneration"]),
@@ -84,11 +90,12 @@ let targets: [Target] = [
 let package = Package(
     name: "yuyan",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "yuyan", targets: ["yuyan"])],
-    dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-    ],
-    targets: targets,
+    products: sanitized == nil ? [.executable(name: "yuyan", targets: ["yuyan"])] : [],
+    dependencies: sanitized == nil
+        ? [
+            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+            .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        ] : [],
+    targets: sanitized == nil ? targets : targets.filter { ["CTorch", "YuyanTensor", "YuyanTensorTests"].contains($0.name) },
     cxxLanguageStandard: .cxx20
 )

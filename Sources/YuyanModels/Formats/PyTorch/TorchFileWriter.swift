@@ -1,3 +1,4 @@
+import CZlib
 public import Foundation
 public import YuyanTensor
 
@@ -130,7 +131,7 @@ private struct ZipWriter {
         common.append(UInt16(1 << 11))  // names are UTF-8
         common.append(UInt16(0))  // stored
         common.append(UInt32(0x0021_0000))  // 1980-01-01: the same file for the same tensors
-        common.append(CRC32.checksum(of: bytes))
+        common.append(UInt32(crc32_z(0, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)))
         for _ in 0..<2 { common.append(UInt32(clamping: isLarge ? 0xFFFF_FFFF : bytes.count)) }
         common.append(UInt16(name.utf8.count))
         var sizes = Data()
