@@ -135,7 +135,10 @@ private func loadWeights(
         var configuration = try file.decode(T5Configuration.self)
         configuration.vocabularySize += newTokens
         if let dropout { configuration.dropout = dropout }
-        return try T5(configuration, source())
+        let weights = try source()
+        // transformers from 5 on writes that every T5 is tied, and the output matrix of one that is not.
+        if !configuration.scalesOutput, weights.holds("lm_head.weight") { configuration.tiesEmbedding = false }
+        return try T5(configuration, weights)
     case let other:
         let known = ["gpt2", "openai-gpt", "gpt3"] + LLaMAConfiguration.Member.allCases.map(\.rawValue) + ["t5", "mt5"]
         throw WeightsError(
@@ -236,9 +239,14 @@ public struct GenerationTokens: Codable, Sendable, Hashable {
 
     public init(bos: Int? = nil, eos: [Int], pad: Int? = nil) { (self.bos, self.eos, self.pad) = (bos, eos, pad) }
 
-    /// What `generation_config.json` of a folder says, else its `config.json`; nil where neither says anything. Tokens beyond the vocabulary, which
-    /// Chinese models inherited from GPT-2's defaults, are not there.
+    /// What `generation_config.json` of a folder says, else its `config.json`, or the tokenizer in a GGUF file; nil where nothing is said. Tokens beyond
+    /// the vocabulary, which Chinese models inherited from GPT-2's defaults, are not there.
     public init?(contentsOf folder: URL) throws {
+        if folder.pathExtension == "gguf" {
+            guard let tokens = Self(try GGUFFile(folder)) else { return nil }
+            self = tokens
+            return
+        }
         func object(_ name: String) throws -> [String: Any]? {
             guard let data = try? Data(contentsOf: folder.appending(path: name)) else { return nil }
             guard let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any] else {

@@ -89,6 +89,12 @@ public final class ParameterSource {
         origin = .other(file, tensor)
     }
 
+    /// Whether the checkpoint has a weight of this name.
+    func holds(_ name: String) -> Bool {
+        guard case .checkpoint(let weights) = origin else { return false }
+        return weights.names.contains(prefix + name)
+    }
+
     /// Linear layers get a new adapter: A as Kaiming's uniform numbers with a = √5, B zero (peft's), drawn from a seed of their own.
     ///
     /// - Parameter quantization: what the frozen matrices of linear layers are kept in (QLoRA); nil: as they are.

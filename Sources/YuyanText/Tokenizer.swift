@@ -32,6 +32,11 @@ public struct Tokenizer: Sendable {
         try self.init(files: TokenizerFiles(folder: folder))
     }
 
+    /// Whether there is a file that `init(contentsOf:)` would read.
+    public static func exists(in folder: URL) -> Bool {
+        TokenizerFiles.names.contains { FileManager.default.fileExists(atPath: folder.appending(path: $0).path) }
+    }
+
     init(files: TokenizerFiles) throws {
         self.files = files
         pipeline = try Pipeline(files: files)

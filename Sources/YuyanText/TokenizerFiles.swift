@@ -8,6 +8,9 @@ struct TokenizerFiles: Sendable {
         case sentencePiece = "tokenizer.model"
     }
 
+    /// Files that hold a tokenizer, each by itself.
+    static let names = ["tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model"]
+
     let kind: Kind
     let model: [UInt8]
     /// `tokenizer_config.json`, an empty object without one.

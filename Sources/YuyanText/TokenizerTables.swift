@@ -5,7 +5,11 @@ public struct TokenizerTables: Sendable {
         case normal, unknown
         /// Steers the model, and is never text.
         case control
-        case userDefined, unused
+        /// A piece of SentencePiece that always stays whole.
+        case userDefined
+        /// Stands beside the model: texts are divided at it before anything else.
+        case added
+        case unused
         /// Stands for one byte.
         case byte
     }
@@ -50,7 +54,7 @@ extension Tokenizer {
         let tokens = ids.map { vocabulary.token(of: $0) ?? "" }
         let added = Dictionary(pipeline.added.tokens.map { ($0.id, $0.isSpecial) }) { first, _ in first }
         var kinds = ids.map { id in
-            added[id].map { $0 ? TokenizerTables.Kind.control : .userDefined } ?? (vocabulary.contains(id) ? .normal : .unused)
+            added[id].map { $0 ? TokenizerTables.Kind.control : .added } ?? (vocabulary.contains(id) ? .normal : .unused)
         }
         let special = pipeline.special
         let addsBOS = special.bos.map(pipeline.frame.prefix.contains) ?? false

@@ -149,6 +149,7 @@ import YuyanTensor
         }
         #expect(tokens.count == 96 && tokens.prefix(5) == ["a", "b", "ab", "<|endoftext|>", "[PAD4]"])
         #expect(kinds.prefix(5) == [1, 1, 1, 3, 5])
+        #expect(try GenerationTokens(contentsOf: url) == GenerationTokens(bos: 3, eos: [3]))
         #expect(file.metadata["tokenizer.ggml.eos_token_id"] == .integer(3) && file.metadata["tokenizer.chat_template"] == .text("{{ messages }}"))
         tokenizer.model = .sentencePiece(scores: [0, -1, -2, 0])
         try saveGGUF(model("llama"), to: url, type: .f16, tokenizer: tokenizer, name: "a")
@@ -157,6 +158,69 @@ import YuyanTensor
             return
         }
         #expect(scores.count == 96 && scores.prefix(3) == [0, -1, -2])
+    }
+
+    // MARK: T5
+
+    /// Version 1.0, version 1.1, and a gated one that shares the matrix unscaled, as transformers makes them from 5 on.
+    static let t5s = ["1.0", "1.1", "shared"]
+
+    @Engine private func t5(_ name: String, decoderLayers: Int = 2) throws -> T5 {
+        let json = """
+            {"model_type": "t5", "vocab_size": 96, "d_model": 64, "d_kv": 16, "d_ff": 96, "num_layers": 3, "num_decoder_layers": \(decoderLayers),
+            "num_heads": 4, "feed_forward_proj": "\(name == "1.0" ? "relu" : "gated-gelu")", "tie_word_embeddings": \(name != "1.1"),
+            "scale_decoder_outputs": \(name == "1.0"), "decoder_start_token_id": 7, "dropout_rate": 0}
+            """
+        let model = try T5(
+            JSONDecoder().decode(T5Configuration.self, from: Data(json.utf8)), ParameterSource(seed: 2, dtype: .float32, device: .cpu))
+        // Norms and distances that do something.
+        let generator = try Generator(seed: 5)
+        for parameter in model.parameters {
+            let isDistance = parameter.name.hasSuffix("relative_attention_bias.weight")
+            guard parameter.value.rank == 1 || isDistance else { continue }
+            try parameter.value.addInPlace(generator.normal(parameter.value.shape), scale: isDistance ? 1 : 0.2)
+        }
+        return model
+    }
+
+    /// Long enough for all the kinds of distances.
+    private static let source: [Int64] = (0..<150).map { (place: Int64) -> Int64 in 2 + place * (13 + 5 * place) % 94 }
+
+    /// Logits of the tokens that a T5 is forced to write.
+    @Engine private func logits(_ model: T5, writing tokens: [Int64]) throws -> [Double] {
+        let source = try model.encode(Tensor(Self.source, shape: [1, Self.source.count]), lengths: nil, ForwardContext())
+        return try model.logits(model(Tensor(tokens, shape: [1, tokens.count]), ForwardContext(source: source))).array(Double.self)
+    }
+
+    @Test(arguments: t5s) @Engine func aT5IsReadAsItWasWritten(name: String) throws {
+        let scratch = try ScratchFolder()
+        let url = scratch.url.appending(path: "a.gguf")
+        let model = try t5(name)
+        let expected = try logits(model, writing: Self.tokens)
+        let spread = (expected.max() ?? 0) - (expected.min() ?? 0)
+        for (type, tolerance) in [(GGUFType.f32, 1e-5), (.f16, 0.01), (.bf16, 0.05), (.q8, 0.1), (.q4, 0.6)] {
+            try saveGGUF(model, to: url, type: type, tokenizer: nil, name: name)
+            let read = try #require(try loadModel(from: url, dtype: .float32) as? T5)
+            // Version 1.0 comes back with the head that the file has.
+            #expect(read.decoderStart == 7 && read.configuration.tiesEmbedding == (name == "shared"))
+            let found = distance(try logits(read, writing: Self.tokens), expected)
+            #expect(found < tolerance * spread, "\(type): \(found) of \(spread)")
+        }
+    }
+
+    /// As other programs write version 1.0: nothing says that the output is divided.
+    @Test @Engine func aT5WithoutAHeadIsScaled() throws {
+        let scratch = try ScratchFolder()
+        let url = scratch.url.appending(path: "a.gguf")
+        let model = try t5("1.0")
+        let description = try GGUFDescription(model.configuration)
+        var writer = GGUFWriter()
+        writer.metadata = [("general.architecture", .text("t5"))] + description.facts.map { ("t5.\($0.key)", $0.value) }
+        for parameter in model.parameters { writer.add(try #require(description.names.stored(parameter.name)), parameter.value, as: .f32) }
+        try writer.pendingFile(url).commit()
+        let read = try #require(try loadModel(from: url) as? T5)
+        #expect(read.configuration.tiesEmbedding && read.configuration.scalesOutput)
+        #expect(distance(try logits(read, writing: Self.tokens), try logits(model, writing: Self.tokens)) < 1e-4)
     }
 
     // MARK: llama.cpp
@@ -222,29 +286,23 @@ import YuyanTensor
         #expect(theirs.tokens == Array(expected.dropFirst()))
     }
 
-    @Test(.enabled(if: python != nil, "set YUYAN_LLAMA_CPP_PYTHON to a Python with llama-cpp-python"), arguments: [true, false])
-    @Engine func llamaCppWritesFromTheSameSource(isGated: Bool) throws {
-        let json = """
-            {"model_type": "t5", "vocab_size": 96, "d_model": 64, "d_kv": 16, "d_ff": 96, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 4,
-            "feed_forward_proj": "\(isGated ? "gated-gelu" : "relu")", "tie_word_embeddings": \(!isGated), "initializer_factor": 1.5}
-            """
-        let configuration = try JSONDecoder().decode(T5Configuration.self, from: Data(json.utf8))
-        let model = try T5(configuration, ParameterSource(seed: 2, dtype: .float32, device: .cpu))
+    @Test(.enabled(if: python != nil, "set YUYAN_LLAMA_CPP_PYTHON to a Python with llama-cpp-python"), arguments: t5s)
+    @Engine func llamaCppWritesFromTheSameSource(name: String) throws {
         let scratch = try ScratchFolder()
         let url = scratch.url.appending(path: "a.gguf")
+        let model = try t5(name)
         try saveGGUF(model, to: url, type: .f32, tokenizer: nil, name: "t5")
-        let theirs: Generated = try Self.ask("source", url.path, "12", "\(Self.tokens)")
-        let source = try model.encode(Tensor(Self.tokens, shape: [1, Self.tokens.count]), lengths: nil, ForwardContext())
-        var tokens: [Int64] = [0]
+        let theirs: Generated = try Self.ask("source", url.path, "24", "\(Self.source)")
+        var tokens = [Int64(model.decoderStart)]
         var last: [Double] = []
         for _ in theirs.tokens {
-            let hidden = try model(Tensor(tokens, shape: [1, tokens.count]), ForwardContext(source: source))
-            last = try model.logits(hidden).array(Double.self).suffix(96)
+            last = try logits(model, writing: tokens).suffix(model.vocabularySize)
             tokens.append(Int64(last.indices.max { last[$0] < last[$1] } ?? 0))
         }
-        #expect(Array(tokens.dropFirst()) == theirs.tokens)
+        #expect(Array(tokens.dropFirst()) == theirs.tokens && Set(tokens).count > 2)
+        // The other logits are those of the scaled output, too; llama.cpp takes GELU from a table of float16.
         let spread = (last.max() ?? 0) - (last.min() ?? 0)
-        #expect(distance(last, theirs.logits) < 1e-2 * spread, "\(distance(last, theirs.logits)) of \(spread)")
+        #expect(distance(last, theirs.logits) < (name == "1.0" ? 1e-4 : 1e-2) * spread, "\(distance(last, theirs.logits)) of \(spread)")
     }
 
     // MARK: What must be refused
@@ -300,7 +358,29 @@ import YuyanTensor
         #expect(
             sentence { try saveGGUF(relu, to: scratch.url.appending(path: "a.gguf"), type: .f32, tokenizer: nil, name: "a") }
                 == "llama.cpp's gpt2 computes GELU, this model relu")
+        let deep = try t5("1.1", decoderLayers: 4)
+        #expect(
+            sentence { try saveGGUF(deep, to: scratch.url.appending(path: "a.gguf"), type: .f32, tokenizer: nil, name: "a") }
+                == "llama.cpp loads no t5 whose decoder is deeper than its encoder; this model has 4 and 3 layers")
         let url = try scratch.file("b.gguf", Data("GGML".utf8))
         #expect(sentence { _ = try loadModel(from: url) } == "\(url.path): not a GGUF file: it does not begin with GGUF")
+    }
+
+    @Test @Engine func typesThatAreNotReadAreNamed() throws {
+        let scratch = try ScratchFolder()
+        let url = scratch.url.appending(path: "a.gguf")
+        try saveGGUF(model("qwen2"), to: url, type: .q4, tokenizer: nil, name: "a")
+        let sound = try Data(contentsOf: url)
+        let name = try #require(sound.range(of: Data("blk.0.ffn_up.weight".utf8)))
+        for (code, type) in [(UInt8(12), "Q4_K"), (14, "Q6_K"), (99, "type 99")] {
+            // Behind the name: the number of dimensions, two dimensions, the type.
+            var data = sound
+            data[name.upperBound + 20] = code
+            let url = try scratch.file("b.gguf", data)
+            #expect(
+                sentence { _ = try loadModel(from: url) }
+                    == "\(url.path): tensor \"blk.0.ffn_up.weight\" is stored as \(type), which is not supported; F32, F16, BF16, Q8_0, Q4_0 are: "
+                    + "take the model's file in F16, BF16 or Q8_0")
+        }
     }
 }

@@ -110,12 +110,19 @@ import YuyanTensor
         }
     }
 
-    @Test func checksumsAreThoseOfZip() {
-        // The check value of the algorithm, and one over more than eight bytes.
-        let check = Data("123456789".utf8).withUnsafeBytes { CRC32.checksum(of: $0) }
-        #expect(check == 0xCBF4_3926)
-        let text = Data("The quick brown fox jumps over the lazy dog".utf8)
-        #expect(text.withUnsafeBytes { CRC32.checksum(of: $0) } == 0x414F_A339)
+    @Test @Engine func checksumsAreThoseOfZip() throws {
+        let scratch = try ScratchFolder()
+        let url = scratch.url.appending(path: "a.pt")
+        try writeTorchFile([("numbers", Tensor([1, 2, 3] as [Float])), ("nothing", .empty([0]))], to: url)
+        let file = try Data(contentsOf: url)
+        // What Python's zlib.crc32 gives. In an entry's header the checksum stands 16 bytes before the name.
+        let checksums: [(String, UInt32)] = [
+            ("archive/byteorder", 0x19E3_3D85), ("archive/data/0", 0xB20E_96B1), ("archive/data/1", 0), ("archive/version", 0x5567_9ED1),
+        ]
+        for (name, checksum) in checksums {
+            let place = try #require(file.firstRange(of: Data(name.utf8))).lowerBound - 16
+            #expect(Array(file[place..<place + 4]) == withUnsafeBytes(of: checksum.littleEndian) { Array($0) }, "\(name)")
+        }
     }
 
     @Test @Engine func whatDoesNotFitIsSaid() throws {

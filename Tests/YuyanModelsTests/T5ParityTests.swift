@@ -18,26 +18,19 @@ import YuyanTensor
         var gradients: [String: [Double]]
     }
 
-    static let cases: [Case] = {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/t5.json")
-        do { return try JSONDecoder().decode([Case].self, from: Data(contentsOf: file)) } catch { fatalError("\(file.path): \(error)") }
-    }()
+    static let cases: [Case] = goldenCases("t5.json")
 
-    private func weight(_ name: String, _ shape: [Int]) -> [Double] {
-        let numbers = formula(name, shape.reduce(1, *))
+    private func weight(_ name: String, _ count: Int) -> [Double] {
+        let numbers = formula(name, count)
         if name.contains("layer_norm") { return numbers.map { 1 + 0.2 * $0 } }
         return name.contains("relative") ? numbers : numbers.map { 0.3 * $0 }
     }
 
     @Engine private func model(_ configuration: T5Configuration) throws -> T5 {
         let model = try T5(configuration, ParameterSource(seed: 0, dtype: .float32, device: .cpu))
-        for parameter in model.parameters {
-            try parameter.value.copy(from: Tensor(weight(parameter.name, parameter.value.shape), shape: parameter.value.shape))
-        }
+        try fill(model.parameters, with: weight)
         return model
     }
-
-    private func tensor(_ rows: [[Int64]]) throws -> Tensor { try Tensor(rows.flatMap { $0 }, shape: [rows.count, rows[0].count]) }
 
     /// What the decoder is given: the target, moved on by one behind the start.
     private func shifted(_ target: [[Int64]]) -> [[Int64]] { target.map { [0] + $0.dropLast() } }
@@ -46,15 +39,7 @@ import YuyanTensor
         let golden = Self.cases[index]
         let model = try model(golden.configuration)
         let source = try model.encode(tensor(golden.source), lengths: golden.lengths, ForwardContext())
-        let values = try model.logits(model(tensor(shifted(golden.target)), ForwardContext(source: source))).array(Double.self)
-        let (time, words) = (golden.target[0].count, golden.configuration.vocabularySize)
-        for (row, positions) in golden.logits.enumerated() {
-            for (number, expected) in positions.enumerated() {
-                let start = (row * time + time - 1 - 5 * number) * words
-                let worst = zip(values[start..<start + words], expected).map { abs($0 - $1) }.max() ?? .infinity
-                #expect(worst < 1e-4, "row \(row), position \(time - 1 - 5 * number)")
-            }
-        }
+        try expectLogits(model.logits(model(tensor(shifted(golden.target)), ForwardContext(source: source))), golden.logits)
     }
 
     @Test(arguments: cases.indices, [false, true]) @Engine func gradientsAgreeWithTransformers(index: Int, recompute: Bool) throws {
@@ -68,25 +53,28 @@ import YuyanTensor
             hidden.reshape(count, hidden.size(-1)), model.outputWeight, targets: tensor(golden.target).reshape(count), divisor: Double(count))
         #expect(try abs(loss.item() - golden.loss) < 1e-4)
         try loss.backward()
-        for parameter in model.parameters {
-            let gradient = try #require(try parameter.value.gradient, "\(parameter.name)").array(Double.self)
-            let norm = try #require(golden.gradientNorms[parameter.name], "\(parameter.name)")
-            #expect(abs(gradient.reduce(0) { $0 + $1 * $1 }.squareRoot() - norm) < 1e-3 * norm + 1e-7, "\(parameter.name)")
-            let samples = stride(from: 0, to: gradient.count, by: 7).prefix(12).map { gradient[$0] }
-            let worst = zip(samples, golden.gradients[parameter.name] ?? []).map { abs($0 - $1) }.max() ?? .infinity
-            #expect(worst < 1e-3 * norm, "\(parameter.name)")
-        }
+        try expectGradients(of: model.parameters, norms: golden.gradientNorms, samples: golden.gradients)
     }
 
     @Test(arguments: cases.indices) @Engine func aSavedModelIsTheSameModel(index: Int) throws {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "yuyan-t5-\(UUID().uuidString)")
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let model = try model(Self.cases[index].configuration)
-        try saveModel(model, to: folder, tokens: GenerationTokens(eos: [1], pad: 0))
-        let loaded = try #require(try loadModel(from: folder) as? T5)
-        #expect(loaded.configuration == model.configuration)
-        for (a, b) in zip(model.parameters, loaded.parameters) {
-            #expect(try a.name == b.name && a.value.array(Float.self) == b.value.array(Float.self))
+        try expectSavedIsTheSame(model(Self.cases[index].configuration), \.configuration, tokens: GenerationTokens(eos: [1], pad: 0))
+    }
+
+    /// transformers from 5 on writes that every T5 is tied, whether it scales, and the output matrix where it is another than the embedding.
+    @Test @Engine func aModelThatIsSaidToBeTiedKeepsItsHead() throws {
+        let scratch = try ScratchFolder()
+        let model = try model(Self.cases[1].configuration)
+        try saveModel(model, to: scratch.url, tokens: nil)
+        let file = scratch.url.appending(path: "config.json")
+        for type in ["t5", "mt5"] {
+            var json = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+            (json["tie_word_embeddings"], json["model_type"]) = (true, type)
+            // mT5's says nothing of it.
+            if type == "mt5" { json["scale_decoder_outputs"] = nil }
+            try JSONSerialization.data(withJSONObject: json).write(to: file)
+            let loaded = try #require(try loadModel(from: scratch.url) as? T5)
+            #expect(!loaded.configuration.tiesEmbedding && !loaded.configuration.scalesOutput)
+            #expect(try loaded.outputWeight.array(Float.self) == model.outputWeight.array(Float.self))
         }
     }
 

@@ -81,8 +81,8 @@ public final class T5: EncoderDecoder {
             x = try context.recompute ? recomputing([x, bias, keys, values], step) : step([x, bias, keys, values])
         }
         x = try decoderNorm(x).dropout(configuration.dropout, seeds, 1000, 6)
-        // The tied matrix is an embedding, whose rows are longer than those of an output matrix.
-        return configuration.tiesEmbedding ? try x * (1 / Double(configuration.width).squareRoot()) : x
+        // A tied matrix is an embedding, whose rows are longer than those of an output matrix.
+        return configuration.scalesOutput ? try x * (1 / Double(configuration.width).squareRoot()) : x
     }
 
     /// Which keys are padding: bool [batch, 1, 1, time].

@@ -21,6 +21,8 @@ public struct T5Configuration: Codable, Sendable, Hashable {
     public var feedForward: FeedForward
     /// Whether the embedding is used again as output matrix (v1.0).
     public var tiesEmbedding: Bool
+    /// Whether the decoder's output is divided by √width (v1.0); transformers from 5 on tells it apart from the sharing of the matrix.
+    public var scalesOutput: Bool
     public var decoderStart: Int
     /// Distances have no end; so many tokens are taken at once.
     public var contextLength: Int
@@ -46,6 +48,7 @@ public struct T5Configuration: Codable, Sendable, Hashable {
         case initializerFactor = "initializer_factor"
         case feedForward = "feed_forward_proj"
         case tiesEmbedding = "tie_word_embeddings"
+        case scalesOutput = "scale_decoder_outputs"
         case decoderStart = "decoder_start_token_id"
         case contextLength = "n_positions"
     }
@@ -75,8 +78,14 @@ public struct T5Configuration: Codable, Sendable, Hashable {
         }
         self.feedForward = feedForward
         tiesEmbedding = try value(.tiesEmbedding, true)
+        scalesOutput = try value(.scalesOutput, tiesEmbedding && modelType != "mt5")
         decoderStart = try value(.decoderStart, 0)
         contextLength = try value(.contextLength, 512)
+        try validate()
+    }
+
+    /// Throws `WeightsError` for a shape that no T5 has.
+    func validate() throws {
         let sizes = [vocabularySize, width, headWidth, feedForwardWidth, encoderLayers, decoderLayers, heads, contextLength]
         guard sizes.allSatisfy({ $0 > 0 }), buckets >= 4, buckets.isMultiple(of: 4), maximumDistance > buckets / 2, 0..<vocabularySize ~= decoderStart
         else {
@@ -131,9 +140,18 @@ extension T5Configuration {
     public static func preset(_ name: String) -> Preset? { presets.first { $0.name == name } }
 
     public init(preset: Preset, vocabularySize: Int) {
-        (modelType, self.vocabularySize, width, headWidth) = ("t5", vocabularySize, preset.width, preset.headWidth)
-        (feedForwardWidth, encoderLayers, decoderLayers, heads) = (preset.feedForwardWidth, preset.layers, preset.layers, preset.heads)
+        self.init(
+            vocabularySize: vocabularySize, width: preset.width, headWidth: preset.headWidth, feedForwardWidth: preset.feedForwardWidth,
+            encoderLayers: preset.layers, decoderLayers: preset.layers, heads: preset.heads)
+    }
+
+    /// Version 1.1 without dropout.
+    init(
+        vocabularySize: Int, width: Int, headWidth: Int, feedForwardWidth: Int, encoderLayers: Int, decoderLayers: Int, heads: Int
+    ) {
+        (modelType, self.vocabularySize, self.width, self.headWidth) = ("t5", vocabularySize, width, headWidth)
+        (self.feedForwardWidth, self.encoderLayers, self.decoderLayers, self.heads) = (feedForwardWidth, encoderLayers, decoderLayers, heads)
         (buckets, maximumDistance, dropout, normEpsilon, initializerFactor) = (32, 128, 0, 1e-6, 1)
-        (feedForward, tiesEmbedding, decoderStart, contextLength) = (.gatedGELU, false, 0, 512)
+        (feedForward, tiesEmbedding, scalesOutput, decoderStart, contextLength) = (.gatedGELU, false, false, 0, 512)
     }
 }

@@ -38,6 +38,11 @@ public struct ModelFolder: Sendable {
     /// The tokenizer that lies beside the weights: in the folder, or in that of the file.
     public func tokenizer() throws -> Tokenizer {
         let folder = ["bin", "gguf"].contains(url.pathExtension) ? url.deletingLastPathComponent() : url
+        guard url.pathExtension != "gguf" || Tokenizer.exists(in: folder) else {
+            throw RequestError(
+                "\(url.path): the tokenizer inside a GGUF file is not read; put the model's tokenizer.json, vocab.txt, tokenizer.model or "
+                    + "spiece.model beside it")
+        }
         do { return try Tokenizer(contentsOf: folder) } catch let error as TokenizerError { throw RequestError(error.description) }
     }
 

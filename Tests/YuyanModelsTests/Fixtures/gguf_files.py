@@ -3,7 +3,7 @@
     python gguf_files.py write                         makes gguf_blocks.json (pip install gguf numpy)
     python gguf_files.py greedy FILE COUNT TOKENS      prints the tokens that llama.cpp chooses, and its last logits (pip install llama-cpp-python)
     python gguf_files.py source FILE COUNT TOKENS      the same of an encoder-decoder that reads TOKENS
-    python gguf_files.py tokenize FILE TEXT            prints the ids of a text
+    python gguf_files.py tokenize FILE TEXT…           prints the ids of each text
 
 TOKENS are a JSON list.
 """
@@ -74,6 +74,10 @@ class LlamaCpp:
         values = self.lib.llama_get_logits_ith(self.context, -1)
         return [values[index] for index in range(self.size)]
 
+    def tokenize(self, text):
+        ids = (self.lib.llama_token * (2 * len(text) + 8))()
+        return ids[: self.lib.llama_tokenize(self.vocabulary, text, len(text), ids, len(ids), False, True)]
+
     def greedy(self, tokens, count):
         out = []
         for _ in range(count):
@@ -90,10 +94,7 @@ def main():
         return write()
     if command == "tokenize":
         model = LlamaCpp(sys.argv[2], 32)
-        text = sys.argv[3].encode()
-        ids = (model.lib.llama_token * (len(text) + 8))()
-        count = model.lib.llama_tokenize(model.vocabulary, text, len(text), ids, len(ids), False, True)
-        return json.dump(list(ids[:count]), sys.stdout)
+        return json.dump([model.tokenize(text.encode()) for text in sys.argv[3:]], sys.stdout)
     count, tokens = int(sys.argv[3]), json.loads(sys.argv[4])
     model = LlamaCpp(sys.argv[2], len(tokens) + count)
     if command == "source":

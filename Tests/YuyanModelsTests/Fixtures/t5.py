@@ -1,4 +1,5 @@
 """Makes t5.json: what transformers' T5 computes with weights from a formula (see gpt2.py): v1.0 (tied, relu) and v1.1 (gated), with padding.
+The last case shares the output matrix unscaled, which is what transformers makes of v1.1 from 5 on.
 
 pip install torch transformers; python Tests/YuyanModelsTests/Fixtures/t5.py
 """
@@ -25,10 +26,12 @@ def main():
         dict(num_layers=2, num_decoder_layers=3, feed_forward_proj="relu", tie_word_embeddings=True),
         dict(num_layers=3, num_decoder_layers=2, feed_forward_proj="gated-gelu", tie_word_embeddings=False, relative_attention_max_distance=20),
         dict(num_layers=1, num_decoder_layers=1, feed_forward_proj="gated-gelu", tie_word_embeddings=False, relative_attention_num_buckets=8),
+        dict(num_layers=1, num_decoder_layers=1, feed_forward_proj="gated-gelu", tie_word_embeddings=False, shares=True),
     ]:
+        shares = settings.pop("shares", settings["tie_word_embeddings"])
         configuration = transformers.T5Config(**tiny, **settings)
         model = transformers.T5ForConditionalGeneration(configuration).float().eval()
-        if not settings["tie_word_embeddings"]:  # transformers ties them all the same
+        if not shares:  # transformers ties them all the same
             model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
         with torch.no_grad():
             for name, parameter in model.named_parameters():
@@ -43,7 +46,7 @@ def main():
         samples = {name: [float(x) for x in parameter.grad.flatten()[::7][:12]] for name, parameter in model.named_parameters()}
         cases.append(
             {
-                "configuration": {**json.loads(configuration.to_json_string(use_diff=False)), "tie_word_embeddings": settings["tie_word_embeddings"]},
+                "configuration": {**json.loads(configuration.to_json_string(use_diff=False)), "tie_word_embeddings": shares},
                 "source": source.tolist(),
                 "lengths": lengths,
                 "target": target.tolist(),

@@ -26,6 +26,7 @@ public func saveGGUF(_ model: any LanguageModel, to url: URL, type: GGUFType, to
         guard let stored = description.names.stored(parameter.name) else {
             throw WeightsError("llama.cpp's \(description.architecture) has no tensor for \(parameter.name)")
         }
+        guard !description.heads.contains(where: { $0.name == stored }) else { continue }
         let value = try description.turnedHeads(of: parameter.name).map { try parameter.value.turningNeighbours($0) } ?? parameter.value
         let isMatrix = value.rank > 1 && stored != "position_embd.weight" && !stored.hasSuffix("attn_rel_b.weight")
         let isVocabulary = stored == "token_embd.weight" || stored == "output.weight"
@@ -63,10 +64,13 @@ struct GGUFDescription {
         case let llama as LLaMA: try self.init(llama.configuration)
         case let t5 as T5:
             try self.init(t5.configuration)
-            // The tied head of version 1.0 divides by √width, which llama.cpp does not: the file gets a head that is divided.
-            if t5.configuration.tiesEmbedding {
-                heads.append(("output.weight", try t5.outputWeight * (1 / Double(t5.configuration.width).squareRoot())))
+            let c = t5.configuration
+            guard c.decoderLayers <= c.encoderLayers else {
+                throw WeightsError(
+                    "llama.cpp loads no t5 whose decoder is deeper than its encoder; this model has \(c.decoderLayers) and \(c.encoderLayers) layers")
             }
+            // Version 1.0 divides by √width before its head, which llama.cpp does not: the file gets a head that is divided.
+            if c.scalesOutput { heads.append(("output.weight", try t5.outputWeight * (1 / Double(c.width).squareRoot()))) }
         default: throw WeightsError("llama.cpp's format is written for GPT-2, the LLaMA family and T5; this model is none of them")
         }
     }

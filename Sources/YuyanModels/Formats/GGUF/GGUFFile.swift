@@ -112,7 +112,9 @@ public struct GGUFFile {
         let code = try reader.integer(UInt32.self, "the type of \(name.quoted)")
         guard let type = GGUFType.allCases.first(where: { $0.code == code }) else {
             let known = GGUFType.allCases.map { $0.rawValue.uppercased() }.joined(separator: ", ")
-            throw WeightsError("\(reader.file): tensor \(name.quoted): type \(code) is not supported; \(known) are")
+            throw WeightsError(
+                "\(reader.file): tensor \(name.quoted) is stored as \(GGUFType.unread[code] ?? "type \(code)"), which is not supported; \(known) are: "
+                    + "take the model's file in F16, BF16 or Q8_0")
         }
         return (name, type, shape.reversed(), try reader.size(UInt64.self, "the place of \(name.quoted)"))
     }

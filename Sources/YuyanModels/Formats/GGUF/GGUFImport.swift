@@ -1,7 +1,7 @@
 import Foundation
 import YuyanTensor
 
-/// Reads the model of a GGUF file: architectures gpt2, llama, qwen2 and qwen3. Blocks become `dtype`; nil: float32, or what the embedding is stored in.
+/// Reads the model of a GGUF file: architectures gpt2, llama, qwen2, qwen3 and t5. Blocks become `dtype`; nil: float32, or what the embedding is stored in.
 ///
 /// - Parameter newTokens: rows that its embedding gets besides.
 func loadGGUF(
@@ -25,7 +25,14 @@ func loadGGUF(
         let source = file.source(try GGUFDescription(configuration), dtype: dtype, device: device)
         try adapt(source, "")
         return try LLaMA(configuration, source)
-    default: throw WeightsError("\(url.path): the architecture \(architecture.quoted) is not supported; gpt2, llama, qwen2 and qwen3 are")
+    case "t5":
+        var configuration = try T5Configuration(file)
+        if let dropout { configuration.dropout = dropout }
+        configuration.vocabularySize += newTokens
+        let source = file.source(try GGUFDescription(configuration), dtype: dtype, device: device)
+        try adapt(source, "")
+        return try T5(configuration, source)
+    default: throw WeightsError("\(url.path): the architecture \(architecture.quoted) is not supported; gpt2, llama, qwen2, qwen3 and t5 are")
     }
 }
 
@@ -57,6 +64,44 @@ extension GPTConfiguration {
         guard vocabularySize > 0, contextLength > 0, width > 0, layers > 0, layers < 1 << 16, heads > 0, inner > 0, width % heads == 0 else {
             throw WeightsError("\(file.url.path): a gpt2 of width \(width), \(heads) heads, \(layers) layers, vocabulary \(vocabularySize) cannot be")
         }
+    }
+}
+
+extension T5Configuration {
+    fileprivate init(_ file: GGUFFile) throws {
+        func integer(_ key: String) throws -> Int {
+            let value = try file.integer("t5.\(key)")
+            guard 0..<1 << 31 ~= value else { throw WeightsError("\(file.url.path): t5.\(key) is \(value), which cannot be") }
+            return value
+        }
+        func has(_ key: String) -> Bool { file.metadata["t5.\(key)"] != nil }
+        let layers = try integer("block_count")
+        self.init(
+            vocabularySize: file.entry("token_embd.weight")?.shape.first ?? 0, width: try integer("embedding_length"),
+            headWidth: try integer("attention.key_length"), feedForwardWidth: try integer("feed_forward_length"), encoderLayers: layers,
+            decoderLayers: has("decoder_block_count") ? try integer("decoder_block_count") : layers, heads: try integer("attention.head_count"))
+        buckets = try integer("attention.relative_buckets_count")
+        normEpsilon = try file.number("t5.attention.layer_norm_rms_epsilon")
+        contextLength = try integer("context_length")
+        if has("decoder_start_token_id") { decoderStart = try integer("decoder_start_token_id") }
+        feedForward = file.entry("enc.blk.0.ffn_gate.weight") == nil ? .relu : .gatedGELU
+        tiesEmbedding = file.entry("output.weight") == nil
+        // A file without a head is of version 1.0, or of a gated model that shares the matrix as it is.
+        scalesOutput = tiesEmbedding && feedForward == .relu
+        do { try validate() } catch let error as WeightsError { throw WeightsError("\(file.url.path): \(error)") }
+    }
+}
+
+extension GenerationTokens {
+    /// What the tokenizer of the file says; nil where it names no end.
+    init?(_ file: GGUFFile) {
+        let rows = file.entry("token_embd.weight")?.shape.first ?? 0
+        func token(_ role: String) -> Int? {
+            guard case .integer(let id)? = file.metadata["tokenizer.ggml.\(role)_token_id"], 0..<rows ~= id else { return nil }
+            return id
+        }
+        guard let eos = token("eos") else { return nil }
+        self.init(bos: token("bos"), eos: [eos] + [token("eot")].compactMap { $0 == eos ? nil : $0 }, pad: token("padding"))
     }
 }
 
