@@ -53,7 +53,7 @@ import YuyanText
         promptTokens = prompt.count
         stepper = try TokenStepper(
             model, vocabulary: rules.vocabulary, prompts: [prompt], room: promptTokens + min(configuration.maxTokens, 64),
-            overflow: configuration.overflow)
+            overflow: configuration.overflow, precision: configuration.cache)
         let start = Hypothesis(
             seen: Set(stepper.rows[0]), detokenizer: rules.tokenizer.map(StreamingDetokenizer.init), filter: StopFilter(configuration.stop))
         groups = Array(repeating: Group(running: [start]), count: configuration.beamGroups)

@@ -51,7 +51,8 @@ struct Draft: Sendable {
     init(_ model: any LanguageModel, prompt: [Int32], rules: SampleRules, random: RandomStream) throws {
         let prompt = try fitted(prompt, to: model.contextLength, vocabulary: rules.vocabulary, .slide)
         stepper = try TokenStepper(
-            model, vocabulary: rules.vocabulary, prompts: [prompt], room: prompt.count + min(rules.configuration.maxTokens, 64))
+            model, vocabulary: rules.vocabulary, prompts: [prompt], room: prompt.count + min(rules.configuration.maxTokens, 64),
+            precision: rules.configuration.cache)
         // No more than a window that has slid holds.
         most = max(1, model.contextLength / 2)
         self.random = random

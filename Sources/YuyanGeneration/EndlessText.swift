@@ -16,14 +16,16 @@ public import YuyanTensor
     var unread: [Int32] = []
 
     /// An empty text.
-    /// - Parameter sinks: how many of its first tokens stay: a system message, say; at most half of the context.
+    /// - Parameters:
+    ///   - sinks: how many of its first tokens stay: a system message, say; at most half of the context.
+    ///   - precision: how keys and values are kept; what generates from the text asks for the same (`GenerationConfiguration.cache`).
     /// - Throws: `GenerationError` for a model that cannot do so.
-    public init(for model: any LanguageModel, sinks: Int = 4) throws {
+    public init(for model: any LanguageModel, sinks: Int = 4, precision: KVCache.Precision = .model) throws {
         try requireRelativePositions(model)
         guard !(model is any EncoderDecoder) else {
             throw GenerationError("An encoder-decoder writes each answer from a source of its own: there is no text that goes on.")
         }
-        cache = KVCache(endlessFor: model, batch: 1, sinks: sinks)
+        cache = KVCache(endlessFor: model, batch: 1, sinks: sinks, precision: precision)
     }
 }
 

@@ -27,6 +27,11 @@ public import YuyanText
         }
         configuration.overflow = .endless
     }
+    for kept in [text?.cache.precision, prefixes?.precision] {
+        guard let kept, kept != configuration.cache else { continue }
+        throw GenerationError(
+            key: "cache", "must be \(kept.rawValue), as what was read before is kept, found \(configuration.cache.rawValue)")
+    }
     let rules = try SampleRules(model, tokenizer: tokenizer, configuration: configuration)
     return Generation(decoding: try decoding(model, rules, prompt: prompt, draft: draft, text: text, prefixes: prefixes))
 }

@@ -60,6 +60,8 @@ public struct GenerationConfiguration: Codable, Sendable, Hashable {
     public var promptLookup = false
     /// What happens at the end of the context.
     public var overflow = Overflow.error
+    /// How keys and values of past tokens are kept; in 8 bits they take about half the memory, and logits are off by a little.
+    public var cache = KVCache.Precision.model
 
     /// The defaults.
     public init() {}

@@ -5,10 +5,21 @@ public import YuyanTensor
 ///
 /// Stored as [batch, groups, capacity, width]: what one head reads lies together. The capacity doubles when it is used up, as far as the
 /// model's context. An endless cache, when that is used up, forgets the oldest tokens but the very first (`makeRoom`).
+///
+/// In 8 bits (`Precision.int8`) every query reads rounded keys and values, those of its own pass too: so an answer does not depend on how a text was cut into
+/// passes, and tokens that were guessed ahead, or a beginning that was kept, give what one token after another gives.
 public final class KVCache: AttentionCache {
+    /// How keys and values are kept.
+    public enum Precision: String, Codable, Sendable, CaseIterable {
+        /// As the model computes them.
+        case model
+        /// Integers of 8 bits; those of one token in one group share a float32 scale. About half the memory of bfloat16.
+        case int8
+    }
+
     private struct Layer {
         /// Keys, values, and the keys without places where they may have to take others.
-        var buffers: [Tensor]
+        var buffers: [CacheBuffer]
         var place: KeyPlacement?
         var count = 0
     }
@@ -17,6 +28,8 @@ public final class KVCache: AttentionCache {
     private let limit: Int
     /// The first tokens, which an endless cache keeps; nil: it ends.
     private let sinks: Int?
+    /// How keys and values are kept.
+    public let precision: Precision
     private let dtype: DType
     private let device: Device
     private var layers: [Layer?]
@@ -26,8 +39,8 @@ public final class KVCache: AttentionCache {
     private var capacity: Int
 
     /// An empty cache for `batch` sequences with room for `capacity` tokens, more when needed.
-    public convenience init(for model: any LanguageModel, batch: Int, capacity: Int = 64) {
-        self.init(model, batch: batch, capacity: capacity, limit: model.contextLength, sinks: nil)
+    public convenience init(for model: any LanguageModel, batch: Int, capacity: Int = 64, precision: Precision = .model) {
+        self.init(model, batch: batch, capacity: capacity, limit: model.contextLength, sinks: nil, precision)
     }
 
     /// An empty cache for text without end (Xiao et al. 2023, "Efficient Streaming Language Models with Attention Sinks"): the first tokens, which softmax
@@ -37,31 +50,35 @@ public final class KVCache: AttentionCache {
     /// - Parameters:
     ///   - sinks: how many of the first tokens stay, at most half of the places; 0: a plain window.
     ///   - places: sinks and window together; nil: the model's context.
-    public convenience init(endlessFor model: any LanguageModel, batch: Int, sinks: Int = 4, places: Int? = nil) {
+    public convenience init(
+        endlessFor model: any LanguageModel, batch: Int, sinks: Int = 4, places: Int? = nil, precision: Precision = .model
+    ) {
         precondition(model.positionsAreRelative, "an endless cache needs relative positions")
         let limit = min(places ?? model.contextLength, model.contextLength)
-        self.init(model, batch: batch, capacity: min(64, limit), limit: limit, sinks: min(sinks, limit / 2))
+        self.init(model, batch: batch, capacity: min(64, limit), limit: limit, sinks: min(sinks, limit / 2), precision)
     }
 
-    /// A cache of one sequence that has read a text already: of each layer the first `length` keys and values of `parts` (`copies`).
-    convenience init(for model: any LanguageModel, continuing parts: [Tensor], length: Int, capacity: Int) throws {
-        self.init(for: model, batch: 1, capacity: max(capacity, length))
+    /// A cache of one sequence that has read a text already: of each layer the first `length` keys and values of another (`copies`).
+    convenience init(
+        for model: any LanguageModel, continuing buffers: [CacheBuffer], length: Int, capacity: Int, precision: Precision
+    ) throws {
+        self.init(for: model, batch: 1, capacity: max(capacity, length), precision: precision)
         for number in layers.indices {
-            let buffers = try parts[2 * number..<2 * number + 2].map { try grown($0, length) }
-            layers[number] = Layer(buffers: buffers, count: length)
+            let own = try buffers[2 * number..<2 * number + 2].map { try grown($0, length) }
+            layers[number] = Layer(buffers: own, count: length)
         }
     }
 
-    /// Of each layer keys and values [batch, groups, length, width].
-    func copies() throws -> [Tensor] {
+    /// Of each layer keys and values, with no more places than there are tokens.
+    func copies() throws -> [CacheBuffer] {
         precondition(sinks == nil, "an endless cache has forgotten how the text began")
         return try layers.flatMap { layer in
-            try layer.map { layer in try layer.buffers.map { try $0.narrow(2, start: 0, length: layer.count).clone() } } ?? []
+            try layer.map { layer in try layer.buffers.map { try $0.narrow(start: 0, length: layer.count).clone() } } ?? []
         }
     }
 
-    private init(_ model: any LanguageModel, batch: Int, capacity: Int, limit: Int, sinks: Int?) {
-        (shape, self.limit, self.sinks) = (model.cacheShape, limit, sinks)
+    private init(_ model: any LanguageModel, batch: Int, capacity: Int, limit: Int, sinks: Int?, _ precision: Precision) {
+        (shape, self.limit, self.sinks, self.precision) = (model.cacheShape, limit, sinks, precision)
         (dtype, device) = (model.dtype, model.device)
         (self.batch, self.capacity) = (batch, min(max(capacity, 1), limit))
         layers = Array(repeating: nil, count: shape.layers)
@@ -75,28 +92,40 @@ public final class KVCache: AttentionCache {
 
     /// What keys and values take, in bytes.
     public var byteCount: Int {
-        layers.reduce(0) { $0 + ($1?.buffers.reduce(0) { $0 + $1.shape.reduce(dtype.size, *) } ?? 0) }
+        layers.reduce(0) { $0 + ($1?.buffers.reduce(0) { $0 + $1.byteCount } ?? 0) }
     }
 
+    /// In 8 bits, what comes back is made anew each time.
     public func extend(layer: Int, keys: Tensor, values: Tensor, placing place: KeyPlacement?) throws -> (keys: Tensor, values: Tensor) {
+        let all = try store(layer, keys, values, place)
+        return try (all.keys.wide(dtype), all.values.wide(dtype))
+    }
+
+    public func attention(
+        _ queries: Tensor, keys: Tensor, values: Tensor, layer: Int, placing place: KeyPlacement?, documents: Tensor?, window: Int?, scale: Double
+    ) throws -> Tensor {
+        let all = try store(layer, keys, values, place)
+        return try CacheBuffer.attention(queries, all.keys, all.values, documents: documents, window: window, scale: scale)
+    }
+
+    /// Gives all so far.
+    private func store(_ layer: Int, _ keys: Tensor, _ values: Tensor, _ place: KeyPlacement?) throws -> (keys: CacheBuffer, values: CacheBuffer) {
         let moves = sinks != nil && place != nil
         var kept = try layers[layer] ?? Layer(buffers: (0..<(moves ? 3 : 2)).map { _ in try empty() }, place: moves ? place : nil)
         let new = keys.size(1)
         let count = kept.count + new
         precondition(count <= limit, "\(count) tokens do not fit a context of \(limit)")
-        if count > kept.buffers[0].size(2) {
-            capacity = max(capacity, min(limit, max(count, 2 * kept.buffers[0].size(2))))
+        if count > kept.buffers[0].places {
+            capacity = max(capacity, min(limit, max(count, 2 * kept.buffers[0].places)))
             kept.buffers = try kept.buffers.map { try grown($0, kept.count) }
         }
         let placed = try place?(keys, kept.count) ?? keys
         for (buffer, part) in zip(kept.buffers, [placed, values, keys]) {
-            try buffer.narrow(2, start: kept.count, length: new).copy(from: part.transpose(1, 2))
+            try buffer.narrow(start: kept.count, length: new).store(part)
         }
         kept.count = count
         layers[layer] = kept
-        return try (
-            kept.buffers[0].narrow(2, start: 0, length: count).transpose(1, 2), kept.buffers[1].narrow(2, start: 0, length: count).transpose(1, 2)
-        )
+        return try (kept.buffers[0].narrow(start: 0, length: count), kept.buffers[1].narrow(start: 0, length: count))
     }
 
     /// Between two passes: a full endless cache forgets the oldest quarter of its window, and the rest moves up. A quarter at once, so that moving, which
@@ -109,11 +138,12 @@ public final class KVCache: AttentionCache {
             guard var layer = layers[number] else { continue }
             for buffer in layer.buffers where rest > 0 {
                 // By way of a copy: the two ranges overlap.
-                try buffer.narrow(2, start: sinks, length: rest).copy(from: buffer.narrow(2, start: sinks + gone, length: rest).clone())
+                try buffer.narrow(start: sinks, length: rest).copy(from: buffer.narrow(start: sinks + gone, length: rest).clone())
             }
+            // From the keys without places each time: what turning or rounding costs does not add up.
             if let place = layer.place, rest > 0 {
-                let keys = try place(layer.buffers[2].narrow(2, start: sinks, length: rest).transpose(1, 2), sinks)
-                try layer.buffers[0].narrow(2, start: sinks, length: rest).copy(from: keys.transpose(1, 2))
+                let keys = try place(layer.buffers[2].narrow(start: sinks, length: rest).wide(dtype), sinks)
+                try layer.buffers[0].narrow(start: sinks, length: rest).store(keys)
             }
             layer.count = sinks + rest
             layers[number] = layer
@@ -124,7 +154,7 @@ public final class KVCache: AttentionCache {
     public func select(_ rows: [Int]) throws {
         let indices = try Tensor(rows.map(Int64.init), device: device)
         for number in layers.indices {
-            if let layer = layers[number] { layers[number]?.buffers = try layer.buffers.map { try $0.indexSelect(0, indices) } }
+            if let layer = layers[number] { layers[number]?.buffers = try layer.buffers.map { try $0.select(rows: indices) } }
         }
         batch = rows.count
     }
@@ -135,11 +165,13 @@ public final class KVCache: AttentionCache {
         for layer in layers.indices { layers[layer]?.count = count }
     }
 
-    private func empty() throws -> Tensor { try .empty([batch, shape.groups, capacity, shape.width], dtype: dtype, device: device) }
+    private func empty() throws -> CacheBuffer {
+        try CacheBuffer([batch, shape.groups, capacity, shape.width], precision, dtype: dtype, device: device)
+    }
 
-    private func grown(_ old: Tensor, _ count: Int) throws -> Tensor {
+    private func grown(_ old: CacheBuffer, _ count: Int) throws -> CacheBuffer {
         let new = try empty()
-        if count > 0 { try new.narrow(2, start: 0, length: count).copy(from: old.narrow(2, start: 0, length: count)) }
+        if count > 0 { try new.narrow(start: 0, length: count).copy(from: old.narrow(start: 0, length: count)) }
         return new
     }
 }

@@ -15,13 +15,15 @@ public import YuyanText
     /// A text, and of each layer keys and values [1, groups, tokens, width].
     private struct Entry {
         var tokens: [Int32]
-        var parts: [Tensor]
-        var byteCount: Int { parts.reduce(0) { $0 + $1.shape.reduce($1.dtype.size, *) } }
+        var buffers: [CacheBuffer]
+        var byteCount: Int { buffers.reduce(0) { $0 + $1.byteCount } }
     }
 
     let model: any LanguageModel
     /// What keys and values may take.
     public let byteBudget: Int
+    /// How they are kept; what generates with them asks for the same (`GenerationConfiguration.cache`).
+    public let precision: KVCache.Precision
     /// The most recently used last.
     private var entries: [Entry] = []
     /// Tokens that did not have to be computed, since the beginning.
@@ -29,11 +31,11 @@ public import YuyanText
 
     /// An empty cache.
     /// - Throws: `GenerationError` for an encoder-decoder, whose keys and values depend on the source too.
-    public init(for model: any LanguageModel, byteBudget: Int = 512 << 20) throws {
+    public init(for model: any LanguageModel, byteBudget: Int = 512 << 20, precision: KVCache.Precision = .model) throws {
         guard !(model is any EncoderDecoder) else {
             throw GenerationError("An encoder-decoder's keys and values depend on its source: they cannot be kept by the beginning of a text.")
         }
-        (self.model, self.byteBudget) = (model, byteBudget)
+        (self.model, self.byteBudget, self.precision) = (model, byteBudget, precision)
     }
 
     /// Bytes of keys and values in it.
@@ -46,19 +48,21 @@ public import YuyanText
     func start(_ tokens: [Int32], capacity: Int) throws -> KVCache {
         let lengths = entries.map { min(common($0.tokens, tokens), tokens.count - 1) }
         guard let place = lengths.indices.max(by: { lengths[$0] < lengths[$1] }), lengths[place] > 0 else {
-            return KVCache(for: model, batch: 1, capacity: capacity)
+            return KVCache(for: model, batch: 1, capacity: capacity, precision: precision)
         }
         let entry = entries.remove(at: place)
         entries.append(entry)
         reusedTokens += lengths[place]
-        return try withInference { try KVCache(for: model, continuing: entry.parts, length: lengths[place], capacity: capacity) }
+        return try withInference {
+            try KVCache(for: model, continuing: entry.buffers, length: lengths[place], capacity: capacity, precision: precision)
+        }
     }
 
     /// Keeps a copy of what a cache has read. It takes the place of texts that it begins with.
     func keep(_ tokens: [Int32], _ cache: KVCache) throws {
         precondition(tokens.count == cache.length, "\(tokens.count) tokens, and \(cache.length) in the cache")
         guard !tokens.isEmpty, !entries.contains(where: { $0.tokens.starts(with: tokens) }) else { return }
-        insert(Entry(tokens: tokens, parts: try withInference { try cache.copies() }))
+        insert(Entry(tokens: tokens, buffers: try withInference { try cache.copies() }))
     }
 
     private func insert(_ entry: Entry) {
@@ -83,16 +87,18 @@ extension PrefixCache {
         var tensors: [(name: String, value: Tensor)] = []
         for (number, entry) in entries.enumerated() {
             tensors.append(("\(number).tokens", try Tensor(entry.tokens)))
-            for (part, tensor) in entry.parts.enumerated() { tensors.append(("\(number).\(part)", tensor)) }
+            for (part, tensor) in entry.buffers.flatMap(\.parts).enumerated() { tensors.append(("\(number).\(part)", tensor)) }
         }
         let metadata = [
             "format": Self.format, "model": try model.fingerprint(), "tokenizer": tokenizer.fingerprint, "texts": "\(entries.count)",
+            "cache": precision.rawValue,
         ]
         try writeSafeTensors(tensors, to: file, metadata: metadata)
     }
 
     /// Adds the texts of a file that `save` has written.
-    /// - Throws: `WeightsError` for a file that is damaged or none of these; `GenerationError` when another model or tokenizer made it.
+    /// - Throws: `WeightsError` for a file that is damaged or none of these; `GenerationError` when another model or tokenizer made it, or it is kept in another
+    ///   precision.
     public func load(from file: URL, tokenizer: Tokenizer) throws {
         let stored = try SafeTensorsFile(file)
         guard stored.metadata["format"] == Self.format, let count = stored.metadata["texts"].flatMap(Int.init), count >= 0 else {
@@ -103,24 +109,33 @@ extension PrefixCache {
         ] where found != wanted {
             throw GenerationError("\(file.path): these prefixes were computed with another \(what); delete the file or use the \(what) that made it")
         }
+        let kept = stored.metadata["cache"] ?? KVCache.Precision.model.rawValue
+        guard kept == precision.rawValue else {
+            throw GenerationError(
+                key: "cache", "must be \(kept), as keys and values are kept in \(file.path), or the file deleted; found \(precision.rawValue)")
+        }
         let shape = model.cacheShape
         for number in 0..<count {
             let tokens = try stored.tensor("\(number).tokens")
             guard tokens.dtype == .int32, tokens.shape.count == 1, 1...model.contextLength ~= tokens.size(0) else {
                 throw WeightsError("\(file.path): tensor \"\(number).tokens\" is no list of 1 to \(model.contextLength) tokens")
             }
-            let expected = [1, shape.groups, tokens.size(0), shape.width]
-            let parts = try (0..<2 * shape.layers).map { part in
-                let tensor = try stored.tensor("\(number).\(part)")
-                guard tensor.shape == expected, tensor.dtype == model.dtype else {
-                    throw WeightsError(
-                        "\(file.path): tensor \"\(number).\(part)\" is \(tensor.dtype.name) \(tensor.shape), and \(model.dtype.name) \(expected) is expected"
-                    )
-                }
-                // A copy: the file may be written anew.
-                return try tensor.to(device: model.device).clone()
+            let layout = CacheBuffer.layout([1, shape.groups, tokens.size(0), shape.width], precision, dtype: model.dtype)
+            let buffers = try (0..<2 * shape.layers).map { buffer in
+                CacheBuffer(
+                    parts: try layout.enumerated().map { place, expected in
+                        let part = buffer * layout.count + place
+                        let tensor = try stored.tensor("\(number).\(part)")
+                        guard tensor.shape == expected.shape, tensor.dtype == expected.dtype else {
+                            throw WeightsError(
+                                "\(file.path): tensor \"\(number).\(part)\" is \(tensor.dtype.name) \(tensor.shape), and \(expected.dtype.name) \(expected.shape) is expected"
+                            )
+                        }
+                        // A copy: the file may be written anew.
+                        return try tensor.to(device: model.device).clone()
+                    })
             }
-            insert(Entry(tokens: try tokens.array(Int32.self), parts: parts))
+            insert(Entry(tokens: try tokens.array(Int32.self), buffers: buffers))
         }
     }
 }

@@ -19,7 +19,7 @@ import YuyanTensor
         let promptTokens = prompts.first?.count ?? 0
         stepper = try TokenStepper(
             model, vocabulary: vocabulary, prompts: prompts, room: promptTokens + min(configuration.maxTokens, 64), overflow: configuration.overflow,
-            text: text, prefixes: prefixes)
+            precision: configuration.cache, text: text, prefixes: prefixes)
         let seed = configuration.seed ?? .random(in: 0...UInt64.max)
         for (number, row) in stepper.rows.enumerated() {
             for sample in 0..<configuration.samples {

@@ -34,7 +34,8 @@ import YuyanTensor
         let seed = configuration.seed ?? .random(in: 0...UInt64.max)
         for sample in 0..<configuration.samples {
             let stepper = try TokenStepper(
-                model, vocabulary: rules.vocabulary, prompts: [prompt], room: prompt.count + min(configuration.maxTokens, 64))
+                model, vocabulary: rules.vocabulary, prompts: [prompt], room: prompt.count + min(configuration.maxTokens, 64),
+                precision: configuration.cache)
             let state = SampleState(
                 sample: sample, rules, promptTokens: prompt.count, row: stepper.rows[0], context: model.contextLength,
                 random: RandomStream(seed: seed, prompt: number, sample: sample))

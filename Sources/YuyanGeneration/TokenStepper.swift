@@ -22,12 +22,13 @@ import YuyanTensor
 
     /// - Parameters:
     ///   - room: the tokens that a row will probably have; it may become longer.
+    ///   - precision: how keys and values are kept; that of `text` or `prefixes` where there are some.
     ///   - text: what the only prompt goes on from.
     ///   - prefixes: where the beginning of the only prompt may be found; keeps what is read.
     /// - Throws: `GenerationError` where the window shall be endless and the model's positions cannot move.
     init(
         _ model: any LanguageModel, vocabulary: Int, prompts: [[Int32]], room: Int, overflow: GenerationConfiguration.Overflow = .slide,
-        text: EndlessText? = nil, prefixes: PrefixCache? = nil
+        precision: KVCache.Precision, text: EndlessText? = nil, prefixes: PrefixCache? = nil
     ) throws {
         let length = prompts.first?.count ?? 0
         precondition(prompts.allSatisfy { $0.count == length }, "prompts of different lengths cannot go together")
@@ -37,9 +38,11 @@ import YuyanTensor
         precondition(prefixes.map { $0.model === model } ?? true, "keys and values of another model")
         if isEndless {
             try requireRelativePositions(model)
-            cache = text?.cache ?? KVCache(endlessFor: model, batch: prompts.count)
+            cache = text?.cache ?? KVCache(endlessFor: model, batch: prompts.count, precision: precision)
         } else {
-            cache = try self.prefixes?.start(prompts[0], capacity: room) ?? KVCache(for: model, batch: prompts.count, capacity: room)
+            cache =
+                try self.prefixes?.start(prompts[0], capacity: room)
+                ?? KVCache(for: model, batch: prompts.count, capacity: room, precision: precision)
             unread -= cache.length
         }
         if let model = model as? any EncoderDecoder {
@@ -69,7 +72,7 @@ import YuyanTensor
         precondition(count <= unread, "\(count) of \(unread) unread tokens")
         return try withInference {
             if !isEndless, cache.length + unread > model.contextLength {
-                cache = KVCache(for: model, batch: rows.count, capacity: model.contextLength)
+                cache = KVCache(for: model, batch: rows.count, capacity: model.contextLength, precision: cache.precision)
                 unread = min(rows[0].count, window + count - 1)
             }
             var rest = rows.map { $0.suffix(unread) }

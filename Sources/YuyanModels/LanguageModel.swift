@@ -93,6 +93,20 @@ public struct ForwardContext {
     }
 }
 
+extension ForwardContext {
+    /// Causal attention of queries [batch, time, heads, width] over keys and values [batch, time, groups, width], and those in the cache before them.
+    /// `place` turns keys by their places, where the model does so; the keys come here without.
+    func attention(
+        _ queries: Tensor, keys: Tensor, values: Tensor, layer: Int, placing place: KeyPlacement? = nil, window: Int? = nil, scale: Double
+    ) throws -> Tensor {
+        if let cache {
+            return try cache.attention(
+                queries, keys: keys, values: values, layer: layer, placing: place, documents: documents, window: window, scale: scale)
+        }
+        return try Tensor.attention(queries, place?(keys, 0) ?? keys, values, documents: documents, window: window, scale: scale)
+    }
+}
+
 /// Keeps the keys and values of past tokens.
 public protocol AttentionCache: AnyObject {
     /// Tokens stored before this forward pass.
@@ -100,9 +114,20 @@ public protocol AttentionCache: AnyObject {
     /// Stores keys and values of new tokens [batch, new, groups, width]; gives back all so far [batch, length + new, groups, width].
     /// `place` turns keys by their places, where the model does so; the keys come here without.
     func extend(layer: Int, keys: Tensor, values: Tensor, placing place: KeyPlacement?) throws -> (keys: Tensor, values: Tensor)
+    /// Stores them likewise, and gives the attention of queries [batch, new, heads, width] over all so far (`Tensor.attention`).
+    func attention(
+        _ queries: Tensor, keys: Tensor, values: Tensor, layer: Int, placing place: KeyPlacement?, documents: Tensor?, window: Int?, scale: Double
+    ) throws -> Tensor
 }
 
 extension AttentionCache {
+    public func attention(
+        _ queries: Tensor, keys: Tensor, values: Tensor, layer: Int, placing place: KeyPlacement?, documents: Tensor?, window: Int?, scale: Double
+    ) throws -> Tensor {
+        let all = try extend(layer: layer, keys: keys, values: values, placing: place)
+        return try Tensor.attention(queries, all.keys, all.values, documents: documents, window: window, scale: scale)
+    }
+
     func extend(layer: Int, keys: Tensor, values: Tensor) throws -> (keys: Tensor, values: Tensor) {
         try extend(layer: layer, keys: keys, values: values, placing: nil)
     }

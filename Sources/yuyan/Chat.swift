@@ -1,6 +1,6 @@
-import ArgumentParser
+public import ArgumentParser
 import Foundation
-import YuyanGeneration
+public import YuyanGeneration
 import YuyanModels
 import YuyanRecipes
 import YuyanTensor
@@ -35,6 +35,11 @@ struct Chat: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Keep what was computed here, so that the next start need not read the same again.", valueName: "file"))
     var prefixes: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep keys and values as the model computes them, or in 8 bits, which takes about half the memory.", valueName: "precision"))
+    var cache = KVCache.Precision.model
+
     @Option(help: ArgumentHelp("0 takes the most probable token each time.", valueName: "number"))
     var temperature = 0.7
 
@@ -63,7 +68,7 @@ struct Chat: AsyncParsableCommand {
         var generation = GenerationConfiguration()
         (generation.maxTokens, generation.temperature, generation.topK, generation.topP) = (maxTokens, temperature, topK, topP)
         (generation.minP, generation.repetitionPenalty, generation.seed) = (minP, repetitionPenalty, seed)
-        generation.overflow = endless ? .endless : .slide
+        (generation.overflow, generation.cache) = (endless ? .endless : .slide, cache)
         if endless, prefixes != nil { throw RequestError("--prefixes keeps how texts begin, which --endless forgets; leave one of them out") }
         do { try generation.validate() } catch let error as GenerationError {
             throw RequestError("--\(error.key?.replacingOccurrences(of: "_", with: "-") ?? ""): \(error.problem)")
@@ -79,7 +84,7 @@ struct Chat: AsyncParsableCommand {
             endsPrompts: model is any EncoderDecoder, system: system)
         let console = Console.standard
         console.line(description, .faint)
-        var memory = try Memory(model, session, isEndless: endless)
+        var memory = try Memory(model, session, isEndless: endless, cache)
         let file = prefixes.map { URL(fileURLWithPath: $0) }
         if let file, FileManager.default.fileExists(atPath: file.path) { try memory.prefixes?.load(from: file, tokenizer: tokenizer) }
         console.line("/reset  /system TEXT  /save FILE  /exit", .faint)
@@ -90,13 +95,13 @@ struct Chat: AsyncParsableCommand {
             case "/exit", "/quit": break conversation
             case "/reset":
                 session.reset()
-                if endless { memory = try Memory(model, session, isEndless: true) }
+                if endless { memory = try Memory(model, session, isEndless: true, cache) }
                 console.line("a new conversation", .faint)
             case "/system":
                 session.system = words.count > 1 ? words[1] : nil
                 if endless {
                     session.reset()
-                    memory = try Memory(model, session, isEndless: true)
+                    memory = try Memory(model, session, isEndless: true, cache)
                     console.line("a new conversation", .faint)
                 }
                 console.line(words.count > 1 ? "the model is told: \(words[1])" : "the model is told nothing first", .faint)
@@ -152,16 +157,18 @@ struct Chat: AsyncParsableCommand {
     }
 }
 
+extension KVCache.Precision: ExpressibleByArgument {}
+
 /// What of a conversation need not be read again: all of it as a text that goes on, or how its next prompt begins.
 @Engine private struct Memory {
     var text: EndlessText?
     var prefixes: PrefixCache?
 
-    init(_ model: any LanguageModel, _ session: ChatSession, isEndless: Bool) throws {
+    init(_ model: any LanguageModel, _ session: ChatSession, isEndless: Bool, _ precision: KVCache.Precision) throws {
         if isEndless {
-            text = try EndlessText(for: model, sinks: max(4, session.systemTokens()))
+            text = try EndlessText(for: model, sinks: max(4, session.systemTokens()), precision: precision)
         } else if !(model is any EncoderDecoder) {
-            prefixes = try PrefixCache(for: model)
+            prefixes = try PrefixCache(for: model, precision: precision)
         }
     }
 }

@@ -96,6 +96,8 @@ import Testing
         #expect(value.files == ["x.txt", "-y.txt"])
         #expect(value.weights == ["LuXun": 2])
         #expect(try flags("--no-fast").fast == false)
+        #expect(try flags("--top-k", "3", "--no-top-k").topK == nil)
+        #expect(try flags("--warmup.note", "a", "--no-warmup").warmup == nil)
     }
 
     @Test func `the frame's own flags are not keys`() throws {

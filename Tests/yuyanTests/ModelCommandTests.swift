@@ -54,6 +54,14 @@ import YuyanText
             let words = ["generate", "--model", "copy", "--prompt", "雨燕", "--max-tokens", "8", "--greedy", "--dtype", "float32", "--json"]
             #expect(try decoder.decode(Answer.self, from: Data(tiny.run(words + flags).output.utf8)).tokens == tokens)
         }
+        let rounded = try tiny.run([
+            "generate", "--model", "copy", "--prompt", "雨燕", "--max-tokens", "8", "--greedy", "--dtype", "float32", "--cache", "int8", "--json",
+        ])
+        #expect(try decoder.decode(Answer.self, from: Data(rounded.output.utf8)).tokens.count == tokens.count)
+        for flags in [["--cache", "int8"], ["--no-cache"], []] {
+            let words = ["benchmark", "generate", "--model", "copy", "--prompt-tokens", "4", "--tokens", "4", "--json"]
+            #expect(try tiny.run(words + flags).output.contains("\"decode_tokens_per_second\""))
+        }
         let named = try tiny.run(["generate", "--model", "run", "--prompt", "雨燕", "--regex", "第\\d{2}天(北京|上海)!", "--json"])
         #expect(try decoder.decode(Answer.self, from: Data(named.output.utf8)).text.wholeMatch(of: /第\d{2}天(北京|上海)!/) != nil)
         try tiny.scratch.write(#"{"type": "array", "items": {"enum": ["雨燕", 7]}, "minItems": 2, "maxItems": 9}"#, to: "schema.json")
@@ -106,10 +114,15 @@ import YuyanText
         #expect(endless.status == 0 && !endless.error.contains("error:"), "\(endless.error)")
         #expect(!(endless.output + endless.error).contains("no longer sees"), "\(endless.output)")
 
+        let rounded = try Program.run(chat + ["--endless", "--cache", "int8"], input: questions + "\n/exit\n", in: tiny.url)
+        #expect(rounded.status == 0 && !rounded.error.contains("error:"), "\(rounded.error)")
+
         let keeping = chat + ["--prefixes", "kept.safetensors"]
         let first = try Program.run(keeping, input: "你好\n/exit\n", in: tiny.url)
         let again = try Program.run(keeping, input: "你好\n/exit\n", in: tiny.url)
         #expect(first.status == 0 && again.status == 0 && first.output == again.output, "\(first.error) \(again.error)")
+        let otherwise = try Program.run(keeping + ["--cache", "int8"], input: "你好\n/exit\n", in: tiny.url)
+        #expect(otherwise.status != 0 && otherwise.error.contains("cache must be model"), "\(otherwise.error)")
         try tiny.run(["convert", "--from", "llama", "--to", "another"])
         let stranger = try Program.run(
             ["chat", "--model", "another", "--template", "belle", "--prefixes", "kept.safetensors"], input: "你好\n/exit\n", in: tiny.url)

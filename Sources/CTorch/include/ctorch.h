@@ -203,6 +203,18 @@ yy_status yy_recompute(
 yy_status yy_attention(
     yy_tensor queries, yy_tensor keys, yy_tensor values, yy_tensor documents, bool causal, int64_t window, double scale, yy_tensor *out);
 
+/// Rows of numbers as a cache keeps them in 8 bits: int8 `codes` [batch, group, token, width], −127…127, times the float32 scale of their row,
+/// `scales` [batch, group, token].
+typedef struct yy_rows8 {
+    yy_tensor codes, scales;
+} yy_rows8;
+/// Rounds x [batch, group, token, width] to the nearest into `target`, which may be views. The scale of a row that is not finite is none either.
+yy_status yy_rows8_store(yy_tensor x, yy_rows8 target);
+yy_status yy_rows8_widen(yy_rows8 rows, yy_dtype dtype, yy_tensor *out);
+/// `yy_attention` over keys and values [batch, group, key, width]: up to eight queries read them as they lie, for more they are widened.
+yy_status yy_attention8(
+    yy_tensor queries, yy_rows8 keys, yy_rows8 values, yy_tensor documents, bool causal, int64_t window, double scale, yy_tensor *out);
+
 /// Rotary positions (Su et al. 2021) of x [batch, token, head, width]: element i of the first half and i of the second turn by the angle of
 /// `positions` [batch, token] (int64; null: `start`, `start` + 1, …) and i, whose cosines and sines are the rows of float32 tables [context, width / 2].
 yy_status yy_rotate(yy_tensor x, yy_tensor cosines, yy_tensor sines, yy_tensor positions, int64_t start, yy_tensor *out);

@@ -2,7 +2,6 @@
 // never computed. Scores are made by batched matrix products in the model's dtype, the softmax between them here in float32. The way back
 // recomputes the probabilities from each row's log-sum (Dao et al. 2022, "FlashAttention", appendix B.4).
 #include "decode_attention.h"
-#include "parallel.h"
 
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
@@ -250,29 +249,33 @@ at::Tensor plain(const at::Tensor &queries, const at::Tensor &keys, const at::Te
 }
 
 }  // namespace
-}  // namespace yy
 
-using namespace yy;
+at::Tensor attention(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, const at::Tensor &documents, bool causal, int64_t window,
+                     double scale) {
+    TORCH_CHECK(q.dim() == 4 && k.dim() == 4 && k.sizes() == v.sizes() && q.size(0) == k.size(0) && q.size(3) == k.size(3)
+                    && q.size(2) % k.size(2) == 0 && (!(causal || documents.defined()) || q.size(1) <= k.size(1)),
+                "attention: queries ", q.sizes(), ", keys ", k.sizes(), " and values ", v.sizes(), " do not fit");
+    TORCH_CHECK(q.scalar_type() == k.scalar_type() && q.scalar_type() == v.scalar_type(),
+                "attention: queries are ", q.scalar_type(), ", keys ", k.scalar_type(), " and values ", v.scalar_type());
+    TORCH_CHECK(window <= 0 || causal, "attention: a window looks back, so it needs causal attention");
+    if (window >= k.size(1)) window = 0;  // sees everything
+    auto ids = documents.defined() ? documents.contiguous() : at::Tensor();
+    TORCH_CHECK(!ids.defined() || (ids.size(0) == k.size(0) && ids.size(1) == k.size(1)),
+                "attention: documents ", ids.defined() ? ids.sizes() : at::IntArrayRef(), " and keys ", k.sizes(), " do not fit");
+    bool bfloat = q.scalar_type() == at::kBFloat16;
+    if (!q.is_cpu() || !(bfloat || q.scalar_type() == at::kFloat)) return plain(q, k, v, ids, causal, window, scale);
+    bool recorded = at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
+    bool dense = q.stride(3) == 1 && k.stride(3) == 1 && v.stride(3) == 1;
+    if (!recorded && q.size(1) <= 4 && !ids.defined() && dense) return decodeAttention(q, k, v, causal, window, scale);
+    return BlockedAttention::apply(q, k, v, ids.defined() ? std::optional(ids) : std::nullopt, causal, window, scale);
+}
+
+}  // namespace yy
 
 yy_status yy_attention(
     yy_tensor queries, yy_tensor keys, yy_tensor values, yy_tensor documents, bool causal, int64_t window, double scale, yy_tensor *out) {
-    return guarded(out, [&] {
-        const auto &q = tensor(queries), &k = tensor(keys), &v = tensor(values);
-        TORCH_CHECK(q.dim() == 4 && k.dim() == 4 && k.sizes() == v.sizes() && q.size(0) == k.size(0) && q.size(3) == k.size(3)
-                        && q.size(2) % k.size(2) == 0 && (!(causal || documents) || q.size(1) <= k.size(1)),
-                    "attention: queries ", q.sizes(), ", keys ", k.sizes(), " and values ", v.sizes(), " do not fit");
-        TORCH_CHECK(q.scalar_type() == k.scalar_type() && q.scalar_type() == v.scalar_type(),
-                    "attention: queries are ", q.scalar_type(), ", keys ", k.scalar_type(), " and values ", v.scalar_type());
-        TORCH_CHECK(window <= 0 || causal, "attention: a window looks back, so it needs causal attention");
-        if (window >= k.size(1)) window = 0;  // sees everything
-        auto ids = documents ? tensor(documents).contiguous() : at::Tensor();
-        TORCH_CHECK(!ids.defined() || (ids.size(0) == k.size(0) && ids.size(1) == k.size(1)),
-                    "attention: documents ", ids.defined() ? ids.sizes() : at::IntArrayRef(), " and keys ", k.sizes(), " do not fit");
-        bool bfloat = q.scalar_type() == at::kBFloat16;
-        if (!q.is_cpu() || !(bfloat || q.scalar_type() == at::kFloat)) return plain(q, k, v, ids, causal, window, scale);
-        bool recorded = at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
-        bool dense = q.stride(3) == 1 && k.stride(3) == 1 && v.stride(3) == 1;
-        if (!recorded && q.size(1) <= 4 && !ids.defined() && dense) return decodeAttention(q, k, v, causal, window, scale);
-        return BlockedAttention::apply(q, k, v, ids.defined() ? std::optional(ids) : std::nullopt, causal, window, scale);
+    return yy::guarded(out, [&] {
+        auto ids = documents ? yy::tensor(documents) : at::Tensor();
+        return yy::attention(yy::tensor(queries), yy::tensor(keys), yy::tensor(values), ids, causal, window, scale);
     });
 }

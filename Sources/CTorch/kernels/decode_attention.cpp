@@ -1,7 +1,6 @@
 // Attention of a few queries over a cache: one pass over keys and values where they lie. Heads that share keys and values read them together.
 #include "decode_attention.h"
 #include "instructions.h"
-#include "parallel.h"
 
 #include <ATen/ops/empty.h>
 
@@ -14,9 +13,6 @@
 namespace yy {
 namespace {
 
-/// Heads of one group that go together.
-constexpr int64_t mostHeads = 4;
-
 /// What some heads of a group see: rows of `width` numbers, `stride…` apart.
 template <class T> struct View {
     const T *q, *k, *v;
@@ -24,17 +20,6 @@ template <class T> struct View {
     int64_t heads, strideQ, strideK, strideV, keys, width;
     float scale;
 };
-
-/// Scores to exponentials, in place; gives their sum.
-YY_INLINE float exponentials(float *scores, int64_t keys) {
-    float top = maximum(scores, keys), lanes[16] = {}, total = 0;
-    int64_t t = 0;
-    for (; t + 16 <= keys; t += 16)
-        for (int j = 0; j < 16; j++) lanes[j] += scores[t + j] = exponential(scores[t + j] - top);
-    for (; t < keys; t++) lanes[0] += scores[t] = exponential(scores[t] - top);
-    for (float lane : lanes) total += lane;
-    return total;
-}
 
 template <class T> YY_INLINE void attend(const View<T> &view, float *scores, float *sum) {
 #pragma clang fp reassociate(on)

@@ -82,10 +82,8 @@ struct GPTBlock {
     private func attention(_ x: Tensor, _ context: ForwardContext) throws -> Tensor {
         let (batch, time) = (x.size(0), x.size(1))
         let projected = try queryKeyValue(x).reshape(batch, time, 3, heads, headWidth).unbind(2)
-        let queries = projected[0]
-        var (keys, values) = (projected[1], projected[2])  // [batch, time, head, width]
-        if let cache = context.cache { (keys, values) = try cache.extend(layer: layer, keys: keys, values: values) }
-        let mixed = try Tensor.attention(queries, keys, values, documents: context.documents, scale: 1 / Double(headWidth).squareRoot())
+        let (queries, keys, values) = (projected[0], projected[1], projected[2])  // [batch, time, head, width]
+        let mixed = try context.attention(queries, keys: keys, values: values, layer: layer, scale: 1 / Double(headWidth).squareRoot())
         return try attentionOutput(mixed.reshape(batch, time, heads * headWidth))
     }
 }

@@ -111,16 +111,11 @@ private struct Block {
         let (batch, time) = (x.size(0), x.size(1))
         var queries = try query(x).reshape(batch, time, heads, headWidth)
         var keys = try key(x).reshape(batch, time, groups, headWidth)
-        var values = try value(x).reshape(batch, time, groups, headWidth)
+        let values = try value(x).reshape(batch, time, groups, headWidth)
         if let queryNorm, let keyNorm { (queries, keys) = try (queryNorm(queries), keyNorm(keys)) }
-        queries = try pass.rotated(queries)
-        if let cache = pass.context.cache {
-            (keys, values) = try cache.extend(layer: layer, keys: keys, values: values, placing: pass.placing)
-        } else {
-            keys = try pass.rotated(keys)
-        }
-        let mixed = try Tensor.attention(
-            queries, keys, values, documents: pass.context.documents, window: window, scale: 1 / Double(headWidth).squareRoot())
+        let mixed = try pass.context.attention(
+            pass.rotated(queries), keys: keys, values: values, layer: layer, placing: pass.placing, window: window,
+            scale: 1 / Double(headWidth).squareRoot())
         return try output(mixed.reshape(batch, time, heads * headWidth))
     }
 }

@@ -67,6 +67,8 @@ struct Flags {
         if field.type is Bool.Type {
             guard !(isNegated && attached != nil) else { throw RequestError("\(flag) takes no value") }
             given.set(.text(attached ?? (isNegated ? "false" : "true"), from: origin), at: path)
+        } else if isNegated, field.isOptional, attached == nil {
+            given.set(Setting(.null, from: origin), at: path)
         } else if isNegated {
             throw RequestError("\(flag): only an option that is true or false can be negated")
         } else if field.section != nil, field.isOptional, attached == nil {

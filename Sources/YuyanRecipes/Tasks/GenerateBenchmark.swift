@@ -1,5 +1,5 @@
 import Foundation
-import YuyanGeneration
+public import YuyanGeneration
 import YuyanModels
 public import YuyanTensor
 
@@ -14,7 +14,7 @@ public struct GenerateBenchmark: ModelTask {
             "tokens": "tokens to generate",
             "batch": "sequences at once",
             "quantize": "round matrices: int8, int4, or with the inputs that share a scale (int8:32, int4:64)",
-            "cache": "keep keys and values; without, everything is computed again for each token",
+            "cache": "keep keys and values as the model computes them, or in 8 bits; with --no-cache everything is computed again for each token",
         ]
 
         public var model = "gpt2"
@@ -23,7 +23,7 @@ public struct GenerateBenchmark: ModelTask {
         public var tokens = 64
         public var batch = 1
         public var quantize: IntegerQuantization?
-        public var cache = true
+        public var cache: KVCache.Precision? = .model
 
         public init() {}
     }
@@ -72,7 +72,7 @@ public struct GenerateBenchmark: ModelTask {
         var (prefill, seconds) = (0.0, [Double]())
         let clock = ContinuousClock()
         for round in 0..<2 {  // the first warms up
-            let cache = s.cache ? KVCache(for: model, batch: s.batch, capacity: s.promptTokens + s.tokens) : nil
+            let cache = s.cache.map { KVCache(for: model, batch: s.batch, capacity: s.promptTokens + s.tokens, precision: $0) }
             seconds = []
             try withInference {
                 var all = prompt
@@ -81,8 +81,8 @@ public struct GenerateBenchmark: ModelTask {
                 prefill = (clock.now - start) / .seconds(1)
                 for _ in 1..<max(2, round == 0 ? min(4, s.tokens) : s.tokens) {
                     start = clock.now
-                    if !s.cache { all = try Tensor.concatenate([all, next], along: 1) }
-                    next = try step(model, s.cache ? next : all, cache)
+                    if cache == nil { all = try Tensor.concatenate([all, next], along: 1) }
+                    next = try step(model, cache == nil ? all : next, cache)
                     seconds.append((clock.now - start) / .seconds(1))
                 }
             }

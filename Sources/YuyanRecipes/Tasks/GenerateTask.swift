@@ -29,6 +29,7 @@ extension GenerationConfiguration: ConfigurationSection {
         "prompt_lookup": "guess tokens from what stood behind the same words before: faster where text repeats itself, distributed as without",
         "top_logprobs": "most probable tokens reported beside each one",
         "overflow": "at the end of the context: stop (error), read half again (slide), or keep the first and the most recent tokens",
+        "cache": "keys and values of past tokens: as the model computes them, or in 8 bits, which takes about half the memory",
     ]
 
     /// Checks the values; what is wrong is told with its key.
