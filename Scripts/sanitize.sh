@@ -19,6 +19,6 @@ if [ "$(uname -sm)" = "Linux x86_64" ]; then
     ! grep -qw avx512vl /proc/cpuinfo || sets+=(x86-64-v4)
 fi
 for set in "${sets[@]}"; do
-    echo "sanitize: ${set:-this machine's instruction set}"
+    echo "sanitize: ${set:-the only instruction set}"
     YUYAN_SANITIZE=$set swift test --sanitize address --package-path "$package" --scratch-path "$package/.build/$set" "$@"
 done
