@@ -140,7 +140,6 @@ void yy_start(void) {
 #endif
     static yy::Allocator allocator;
     c10::SetCPUAllocator(&allocator, /*priority=*/100);
-    yy::waitAsleep();
     // Under OMP_THREAD_LIMIT, oneDNN's bfloat16 products leave out the share of the threads that it counts on and does not get.
     if (omp_get_thread_limit && omp_get_thread_limit() < at::get_num_threads()) at::set_num_threads(omp_get_thread_limit());
 }

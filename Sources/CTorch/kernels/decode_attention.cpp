@@ -1,6 +1,7 @@
 // Attention of a few queries over a cache: one pass over keys and values where they lie. Heads that share keys and values read them together.
 #include "decode_attention.h"
 #include "instructions.h"
+#include "team.h"
 
 #include <ATen/ops/empty.h>
 
@@ -65,9 +66,10 @@ YY_AVX512_BF16 YY_INLINE __m512 wide(const bf16 *from) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from))), 16));
 }
 
-/// For widths that are multiples of 64: scores of 16 keys at a time by pairs of bfloat16, values by float32 for up to four heads together.
-YY_AVX512_BF16 void attendPairs(const View<bf16> &view, float *scores) {
-    const int64_t keys = view.keys, width = view.width, heads = view.heads;
+/// For widths that are multiples of 64: scores of 16 keys at a time by pairs of bfloat16, values by float32 for all of the heads together.
+template <int heads> YY_AVX512_BF16 void attendPairs(const View<bf16> &view, float *scores) {
+    constexpr int chains = heads == 1 ? 2 : 1;  // of keys, so that one sum does not wait for another
+    const int64_t keys = view.keys, width = view.width;
     for (int64_t head = 0; head < heads; head++) {
         const bf16 *q = view.q + head * view.strideQ;
         for (int64_t t = 0; t < keys; t += 16) {
@@ -87,28 +89,35 @@ YY_AVX512_BF16 void attendPairs(const View<bf16> &view, float *scores) {
             _mm512_mask_storeu_ps(scores + head * keys + t, mask, _mm512_mul_ps(sums(dots), _mm512_set1_ps(view.scale)));
         }
     }
-    float totals[mostHeads];
+    float totals[heads];
     for (int64_t head = 0; head < heads; head++) totals[head] = exponentials(scores + head * keys, keys);
     for (int64_t i = 0; i < width; i += 64) {
-        __m512 mixed[mostHeads][4];
-        for (auto &some : mixed)
-            for (auto &one : some) one = _mm512_setzero_ps();
-        for (int64_t t = 0; t < keys; t++) {
+        __m512 mixed[chains][heads][4];
+        for (auto &chain : mixed)
+            for (auto &some : chain)
+                for (auto &one : some) one = _mm512_setzero_ps();
+        auto add = [&](int64_t t, int chain) YY_AVX512_BF16 __attribute__((always_inline)) {
             const bf16 *v = view.v + t * view.strideV + i;
             __m512 values[4] = {wide(v), wide(v + 16), wide(v + 32), wide(v + 48)};
-            // Heads that are not there take the weights of the first, and are not written.
-            for (int64_t head = 0; head < mostHeads; head++) {
-                auto p = _mm512_set1_ps(scores[(head < heads ? head : 0) * keys + t]);
-                for (int part = 0; part < 4; part++) mixed[head][part] = _mm512_fmadd_ps(p, values[part], mixed[head][part]);
+            for (int head = 0; head < heads; head++) {
+                auto p = _mm512_set1_ps(scores[head * keys + t]);
+                for (int part = 0; part < 4; part++) mixed[chain][head][part] = _mm512_fmadd_ps(p, values[part], mixed[chain][head][part]);
             }
-        }
-        for (int64_t head = 0; head < heads; head++)
+        };
+        int64_t t = 0;
+        for (; t + chains <= keys; t += chains)
+            for (int chain = 0; chain < chains; chain++) add(t + chain, chain);
+        for (; t < keys; t++) add(t, 0);
+        for (int head = 0; head < heads; head++)
             for (int part = 0; part < 4; part++) {
-                auto rounded = _mm512_cvtneps_pbh(_mm512_div_ps(mixed[head][part], _mm512_set1_ps(totals[head])));
+                auto sum = mixed[0][head][part];
+                if constexpr (chains == 2) sum = _mm512_add_ps(sum, mixed[1][head][part]);
+                auto rounded = _mm512_cvtneps_pbh(_mm512_div_ps(sum, _mm512_set1_ps(totals[head])));
                 _mm256_storeu_si256(reinterpret_cast<__m256i *>(view.o + head * width + i + 16 * part), __m256i(rounded));
             }
     }
 }
+constexpr decltype(&attendPairs<1>) attendSome[mostHeads] = {attendPairs<1>, attendPairs<2>, attendPairs<3>, attendPairs<4>};
 #endif
 
 template <class T> at::Tensor attended(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, bool causal, int64_t window, double scale) {
@@ -117,7 +126,7 @@ template <class T> at::Tensor attended(const at::Tensor &q, const at::Tensor &k,
     auto *qs = static_cast<T *>(q.data_ptr()), *ks = static_cast<T *>(k.data_ptr()), *vs = static_cast<T *>(v.data_ptr());
     auto *os = static_cast<T *>(o.data_ptr());
     int64_t each = heads / groups, parts = (each + mostHeads - 1) / mostHeads;  // of a group's heads
-    parallel(batch * queries * groups * parts, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
+    share(batch * queries * groups * parts, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
         std::vector<float> scores(size_t(keys * mostHeads)), sum(static_cast<size_t>(width));
         for (int64_t i = begin; i < end; i++) {
             int64_t part = i % parts, group = i / parts % groups, query = i / parts / groups % queries, b = i / parts / groups / queries;
@@ -139,7 +148,7 @@ template <class T> at::Tensor attended(const at::Tensor &q, const at::Tensor &k,
             } else {
 #if YY_X86
                 if (instructions().bfloat16 && width % 64 == 0) {
-                    attendPairs(view, scores.data());
+                    attendSome[view.heads - 1](view, scores.data());
                     continue;
                 }
 #endif

@@ -49,9 +49,6 @@ template <class Body> void parallel(int64_t count, int64_t grain, const Body &bo
         &context, static_cast<unsigned>(threads), 0);
 }
 
-/// Lets threads that wait for each other fall asleep early, once for the process.
-void waitAsleep();
-
 /// bfloat16 as its bits: the upper half of a float32. (c10::BFloat16 hides the bits from the vectoriser.)
 using bf16 = uint16_t;
 

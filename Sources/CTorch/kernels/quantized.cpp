@@ -2,6 +2,7 @@
 // the group is 32). Activations are rounded to 8 bits by blocks of 32, and products are made in integers.
 #include "../shim.h"
 #include "quantized.h"
+#include "team.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
@@ -290,7 +291,7 @@ template <class T> at::Tensor product(const at::Tensor &x, const Matrix &m, cons
     });
     auto *to = static_cast<T *>(y.data_ptr());
     auto kernel = m.kernel();
-    parallel(m.tiles, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, rows * padded * tileOutputs)), [&](int64_t begin, int64_t end) {
+    auto multiply = [&](int64_t begin, int64_t end) {
         alignas(64) float sums[rowsTogether * tileOutputs];
         for (int64_t tile = begin; tile < end; tile++) {
             int64_t output = tile * tileOutputs, count = std::min(tileOutputs, m.outputs - output);
@@ -300,7 +301,9 @@ template <class T> at::Tensor product(const at::Tensor &x, const Matrix &m, cons
                 putOf(sums, bias ? bias + output : nullptr, to + row * m.outputs + output, together, count, m.outputs);
             }
         }
-    });
+    };
+    int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, rows * padded * tileOutputs));
+    rows <= rowsTogether ? share(m.tiles, grain, multiply) : parallel(m.tiles, grain, multiply);
     return y;
 }
 
