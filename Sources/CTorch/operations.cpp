@@ -23,7 +23,6 @@
 #include <ATen/ops/gt.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/isfinite.h>
-#include <ATen/ops/layer_norm.h>
 #include <ATen/ops/le.h>
 #include <ATen/ops/log.h>
 #include <ATen/ops/log_softmax.h>
@@ -242,10 +241,6 @@ yy_status yy_sort(yy_tensor a, int dimension, bool descending, yy_tensor *values
         *values = handle(std::move(v));
         *indices = handle(std::move(i));
     });
-}
-
-yy_status yy_layer_norm(yy_tensor x, yy_tensor weight, yy_tensor bias, double epsilon, yy_tensor *out) {
-    return guarded(out, [&] { return at::layer_norm(tensor(x), tensor(weight).sizes(), tensor(weight), optional(bias), epsilon); });
 }
 
 yy_status yy_cross_entropy(yy_tensor logits, yy_tensor targets, int64_t ignored, yy_tensor *out) {

@@ -33,23 +33,32 @@ struct CacheBuffer {
     func copy(from other: CacheBuffer) throws { for (part, source) in zip(parts, other.parts) { try part.copy(from: source) } }
     func select(rows: Tensor) throws -> CacheBuffer { CacheBuffer(parts: try parts.map { try $0.indexSelect(0, rows) }) }
 
-    /// Fills all places with [batch, places, groups, width].
-    func store(_ x: Tensor) throws {
-        let rows = try x.transpose(1, 2)
-        if let rounded { try rounded.store(rows) } else { try parts[0].copy(from: rows) }
+    /// Puts [batch, new, groups, width] into the places from `start` on.
+    func store(_ x: Tensor, at start: Int) throws {
+        let (rows, places) = try (x.transpose(1, 2), narrow(start: start, length: x.size(1)))
+        if let rounded = places.rounded { try rounded.store(rows) } else { try places.parts[0].copy(from: rows) }
     }
 
     /// [batch, places, groups, width].
     func wide(_ dtype: DType) throws -> Tensor { try (rounded?.wide(dtype) ?? parts[0]).transpose(1, 2) }
 
-    /// Attention of queries [batch, query, head, width].
+    /// Puts new keys and values [batch, new, groups, width] into the places from `start` on, and gives the attention of queries [batch, new, head, width] over all up
+    /// to there.
     static func attention(
-        _ queries: Tensor, _ keys: CacheBuffer, _ values: CacheBuffer, documents: Tensor?, window: Int?, scale: Double
+        _ queries: Tensor, storing newKeys: Tensor, _ newValues: Tensor, in buffers: (keys: CacheBuffer, values: CacheBuffer), at start: Int,
+        documents: Tensor?, window: Int?, scale: Double
     ) throws -> Tensor {
-        if let keys = keys.rounded, let values = values.rounded {
-            return try Tensor.attention(queries, keys, values, documents: documents, window: window, scale: scale)
+        guard let keys = buffers.keys.rounded, let values = buffers.values.rounded else {
+            return try Tensor.attention(
+                queries, storing: newKeys, newValues, in: (buffers.keys.parts[0], buffers.values.parts[0]), at: start, documents: documents,
+                window: window, scale: scale)
         }
-        return try Tensor.attention(
-            queries, keys.wide(queries.dtype), values.wide(queries.dtype), documents: documents, window: window, scale: scale)
+        try buffers.keys.store(newKeys, at: start)
+        try buffers.values.store(newValues, at: start)
+        func taken(_ rows: RoundedRows) throws -> RoundedRows {
+            let count = start + newKeys.size(1)
+            return RoundedRows(codes: try rows.codes.narrow(2, start: 0, length: count), scales: try rows.scales.narrow(2, start: 0, length: count))
+        }
+        return try Tensor.attention(queries, taken(keys), taken(values), documents: documents, window: window, scale: scale)
     }
 }

@@ -96,36 +96,38 @@ public final class KVCache: AttentionCache {
     }
 
     /// In 8 bits, what comes back is made anew each time.
-    public func extend(layer: Int, keys: Tensor, values: Tensor, placing place: KeyPlacement?) throws -> (keys: Tensor, values: Tensor) {
-        let all = try store(layer, keys, values, place)
-        return try (all.keys.wide(dtype), all.values.wide(dtype))
+    public func extend(layer number: Int, keys: Tensor, values: Tensor, placing place: KeyPlacement?) throws -> (keys: Tensor, values: Tensor) {
+        let layer = try opened(number, for: keys.size(1), place)
+        let (placed, count) = try (place?(keys, layer.count) ?? keys, layer.count + keys.size(1))
+        for (buffer, part) in zip(layer.buffers, [placed, values, keys]) { try buffer.store(part, at: layer.count) }
+        layers[number] = Layer(buffers: layer.buffers, place: layer.place, count: count)
+        let all = try layer.buffers.prefix(2).map { try $0.narrow(start: 0, length: count).wide(dtype) }
+        return (all[0], all[1])
     }
 
     public func attention(
-        _ queries: Tensor, keys: Tensor, values: Tensor, layer: Int, placing place: KeyPlacement?, documents: Tensor?, window: Int?, scale: Double
+        _ queries: Tensor, keys: Tensor, values: Tensor, layer number: Int, placing place: KeyPlacement?, documents: Tensor?, window: Int?, scale: Double
     ) throws -> Tensor {
-        let all = try store(layer, keys, values, place)
-        return try CacheBuffer.attention(queries, all.keys, all.values, documents: documents, window: window, scale: scale)
+        let layer = try opened(number, for: keys.size(1), place)
+        if layer.buffers.count == 3 { try layer.buffers[2].store(keys, at: layer.count) }
+        let mixed = try CacheBuffer.attention(
+            queries, storing: place?(keys, layer.count) ?? keys, values, in: (layer.buffers[0], layer.buffers[1]), at: layer.count,
+            documents: documents, window: window, scale: scale)
+        layers[number] = Layer(buffers: layer.buffers, place: layer.place, count: layer.count + keys.size(1))
+        return mixed
     }
 
-    /// Gives all so far.
-    private func store(_ layer: Int, _ keys: Tensor, _ values: Tensor, _ place: KeyPlacement?) throws -> (keys: CacheBuffer, values: CacheBuffer) {
+    /// A layer as it is, with places for `new` tokens more.
+    private func opened(_ number: Int, for new: Int, _ place: KeyPlacement?) throws -> Layer {
         let moves = sinks != nil && place != nil
-        var kept = try layers[layer] ?? Layer(buffers: (0..<(moves ? 3 : 2)).map { _ in try empty() }, place: moves ? place : nil)
-        let new = keys.size(1)
-        let count = kept.count + new
+        var layer = try layers[number] ?? Layer(buffers: (0..<(moves ? 3 : 2)).map { _ in try empty() }, place: moves ? place : nil)
+        let count = layer.count + new
         precondition(count <= limit, "\(count) tokens do not fit a context of \(limit)")
-        if count > kept.buffers[0].places {
-            capacity = max(capacity, min(limit, max(count, 2 * kept.buffers[0].places)))
-            kept.buffers = try kept.buffers.map { try grown($0, kept.count) }
+        if count > layer.buffers[0].places {
+            capacity = max(capacity, min(limit, max(count, 2 * layer.buffers[0].places)))
+            layer.buffers = try layer.buffers.map { try grown($0, layer.count) }
         }
-        let placed = try place?(keys, kept.count) ?? keys
-        for (buffer, part) in zip(kept.buffers, [placed, values, keys]) {
-            try buffer.narrow(start: kept.count, length: new).store(part)
-        }
-        kept.count = count
-        layers[layer] = kept
-        return try (kept.buffers[0].narrow(start: 0, length: count), kept.buffers[1].narrow(start: 0, length: count))
+        return layer
     }
 
     /// Between two passes: a full endless cache forgets the oldest quarter of its window, and the rest moves up. A quarter at once, so that moving, which
@@ -143,7 +145,7 @@ public final class KVCache: AttentionCache {
             // From the keys without places each time: what turning or rounding costs does not add up.
             if let place = layer.place, rest > 0 {
                 let keys = try place(layer.buffers[2].narrow(start: sinks, length: rest).wide(dtype), sinks)
-                try layer.buffers[0].narrow(start: sinks, length: rest).store(keys)
+                try layer.buffers[0].store(keys, at: sinks)
             }
             layer.count = sinks + rest
             layers[number] = layer

@@ -70,7 +70,7 @@ import YuyanTensor
     /// What follows each of the last tokens of each row, which the model reads now: float32 logits [rows · count, vocabulary] on the host.
     func logits(last count: Int = 1) throws -> Tensor {
         precondition(count <= unread, "\(count) of \(unread) unread tokens")
-        return try withInference {
+        return try model.infer(rows: rows.count * unread) {
             if !isEndless, cache.length + unread > model.contextLength {
                 cache = KVCache(for: model, batch: rows.count, capacity: model.contextLength, precision: cache.precision)
                 unread = min(rows[0].count, window + count - 1)

@@ -54,6 +54,14 @@ public enum Runtime {
         get { Int(yy_thread_count()) }
         set { yy_set_thread_count(Int32(newValue)) }
     }
+    /// Runs `body`, a pass over a few rows, so that our own kernels share threads that wait awake, and libtorch's operations run on this thread alone.
+    ///
+    /// Each kernel of such a pass takes microseconds: libtorch's threads would come late, and hold the processors for milliseconds after each of its operations.
+    @Engine public static func withTeam<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let before = yy_team_begin()
+        defer { yy_team_end(before) }
+        return try body()
+    }
     /// Bytes of main memory that a program can still take: the system's, or what its control group leaves; nil where the system does not say.
     public static var availableMemory: Int? {
         /// The number behind a word at the beginning of a line; of a file without words the only one.

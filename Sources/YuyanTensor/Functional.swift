@@ -42,6 +42,19 @@ extension Tensor {
         }
     }
 
+    /// Puts keys and values [batch, new, group, width] into those of a cache, [batch, group, place, width], from place `start` on, and gives the causal attention of queries
+    /// over all up to there: `attention`, in one call.
+    public static func attention(
+        _ queries: Tensor, storing keys: Tensor, _ values: Tensor, in cache: (keys: Tensor, values: Tensor), at start: Int, documents: Tensor? = nil,
+        window: Int? = nil, scale: Double
+    ) throws -> Tensor {
+        try make("attention", queries, cache.keys) {
+            yy_cached_attention(
+                queries.handle, keys.handle, values.handle, cache.keys.handle, cache.values.handle, Int64(start), documents?.handle, Int64(window ?? 0),
+                scale, $0)
+        }
+    }
+
     /// Rotary positions (Su et al. 2021) of [batch, token, head, width]: halves of a head turn by the angles whose cosines and sines are in float32 tables
     /// [context, width / 2], in the rows that int64 `positions` [batch, token] name; nil: from `start` on.
     public func rotated(cosines: Tensor, sines: Tensor, positions: Tensor?, start: Int) throws -> Tensor {

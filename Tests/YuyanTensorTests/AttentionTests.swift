@@ -204,4 +204,27 @@ import Testing
             inputs = try c.inputs().map { try $0.to(.float32) }
         }
     }
+
+    /// In one call with writing keys and values into a cache, which may have room for more.
+    @Test(arguments: [DType.float32, .bfloat16, .float64], [1, 3, 9]) @Engine func storingInACache(dtype: DType, new: Int) throws {
+        let (batch, heads, groups, width, start, places) = (2, 4, 2, 64, 5, 20)
+        let queries = try draw([batch, new, heads, width], seed: 1).to(dtype)
+        // As a model gives them: views of one projection.
+        let projected = try draw([batch, new, 2, groups, width], seed: 2).to(dtype).unbind(2)
+        let before = try (3...4).map { try draw([batch, groups, places, width], seed: $0).to(dtype) }
+        let caches = try before.map { try $0.clone() }
+        let mixed = try withInference {
+            try Tensor.attention(queries, storing: projected[0], projected[1], in: (caches[0], caches[1]), at: start, window: 6, scale: 0.2)
+        }
+        let all = try zip(before, projected).map { cache, x in
+            try Tensor.concatenate([cache.narrow(2, start: 0, length: start).transpose(1, 2), x], along: 1)
+        }
+        let expected = try Tensor.attention(queries, all[0], all[1], window: 6, scale: 0.2)
+        #expect(try difference(mixed, expected) < (dtype == .bfloat16 ? 2e-2 : 1e-5))
+        for (cache, (old, some)) in zip(caches, zip(before, all)) {
+            #expect(try cache.narrow(2, start: 0, length: start + new).transpose(1, 2).array(Float.self) == some.array(Float.self))
+            let rest = try [cache, old].map { try $0.narrow(2, start: start + new, length: places - start - new).array(Float.self) }
+            #expect(rest[0] == rest[1])
+        }
+    }
 }

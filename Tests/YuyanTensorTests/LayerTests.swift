@@ -124,6 +124,11 @@ import YuyanTensor
         #expect(try difference(x.layerNorm(weight, bias, epsilon: 1e-5), expected) < tolerance)
         let unbiased = try Tensor(expected, shape: x.shape) - bias.to(.float64)
         #expect(try difference(x.layerNorm(weight, nil, epsilon: 1e-5), unbiased) < tolerance)
+        // In one pass for inference.
+        let fused = try withInference { try [x.layerNorm(weight, bias, epsilon: 1e-5), x.layerNorm(weight, nil, epsilon: 1e-5)] }
+        #expect(try difference(fused[0], expected) < tolerance && difference(fused[1], unbiased) < tolerance)
+        let strided = try x.transpose(0, 1).contiguous().transpose(0, 1)
+        #expect(try !strided.isContiguous && difference(withInference { try strided.layerNorm(weight, bias, epsilon: 1e-5) }, expected) < tolerance)
     }
 
     @Test @Engine func embeddingTakesRows() throws {

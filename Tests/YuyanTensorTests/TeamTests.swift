@@ -4,7 +4,7 @@ import Testing
 @testable import YuyanTensor
 
 /// The threads that share the products of a decoding step (CTorch/kernels/team.cpp).
-struct TeamTests {
+@Suite struct TeamTests {
     /// Products right after each other, and others that come when the threads have fallen asleep, with a team that grows and shrinks.
     @Test @Engine func everyPieceIsDoneOnce() throws {
         let threads = Runtime.threadCount
@@ -18,11 +18,25 @@ struct TeamTests {
                 return try [x.linear(weight).array(Float.self), rounded.linear(x).array(Float.self)]
             }
         }
-        Runtime.threadCount = 1
-        let alone = try products()
+        let expected = try products()
         for count in [2, 5, 3, 1, 4] {
             Runtime.threadCount = count
-            for _ in 0..<10 { #expect(try products() == alone, "\(count) threads") }
+            for _ in 0..<10 { #expect(try Runtime.withTeam(products) == expected, "\(count) threads") }
         }
+    }
+
+    @Test @Engine func libtorchGetsItsThreadsBack() throws {
+        struct Stop: Error {}
+        let threads = Runtime.threadCount
+        defer { Runtime.threadCount = threads }
+        Runtime.threadCount = 3
+        Runtime.withTeam {
+            #expect(Runtime.threadCount == 1)
+            Runtime.withTeam {}
+            #expect(Runtime.threadCount == 1)
+        }
+        #expect(Runtime.threadCount == 3)
+        #expect(throws: Stop.self) { try Runtime.withTeam { throw Stop() } }
+        #expect(Runtime.threadCount == 3)
     }
 }

@@ -53,6 +53,10 @@ const char *yy_cpu_capability(void);
 bool yy_cpu_has_bfloat16(void);
 int yy_thread_count(void);
 void yy_set_thread_count(int count);
+/// Until `yy_team_end`, which takes what this gives, kernels of our own that the calling thread runs share a team of as many threads (kernels/team.h), and libtorch's
+/// operations run on the calling thread alone.
+int yy_team_begin(void);
+void yy_team_end(int before);
 /// The most that kernels written for several instruction sets may use; by default all that the processor has. For tests.
 typedef enum yy_instructions { YY_PORTABLE = 0, YY_UP_TO_AVX2 = 1, YY_UP_TO_AVX512 = 2 } yy_instructions;
 void yy_limit_instructions(yy_instructions limit);
@@ -202,6 +206,12 @@ yy_status yy_recompute(
 /// Result [batch, query, head, width].
 yy_status yy_attention(
     yy_tensor queries, yy_tensor keys, yy_tensor values, yy_tensor documents, bool causal, int64_t window, double scale, yy_tensor *out);
+
+/// Writes new keys and values [batch, new, group, width] into those of a cache [batch, group, place, width] from place `start` on, and gives the causal `yy_attention` of
+/// queries [batch, query, head, width] over all up to there.
+yy_status yy_cached_attention(
+    yy_tensor queries, yy_tensor new_keys, yy_tensor new_values, yy_tensor keys, yy_tensor values, int64_t start, yy_tensor documents, int64_t window,
+    double scale, yy_tensor *out);
 
 /// Rows of numbers as a cache keeps them in 8 bits: int8 `codes` [batch, group, token, width], −127…127, times the float32 scale of their row,
 /// `scales` [batch, group, token].

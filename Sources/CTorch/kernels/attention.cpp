@@ -248,6 +248,28 @@ at::Tensor plain(const at::Tensor &queries, const at::Tensor &keys, const at::Te
     return at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, scale, grouped).transpose(1, 2);
 }
 
+/// Puts x [batch, new, group, width] into a cache [batch, group, place, width] from `start` on; gives what is in it now, [batch, start + new, group, width].
+at::Tensor stored(const at::Tensor &x, const at::Tensor &cache, int64_t start) {
+    TORCH_CHECK(x.dim() == 4 && cache.dim() == 4 && x.size(0) == cache.size(0) && x.size(2) == cache.size(1) && x.size(3) == cache.size(3)
+                    && x.scalar_type() == cache.scalar_type() && start >= 0 && start + x.size(1) <= cache.size(2),
+                "cache: ", x.sizes(), " do not fit places ", start, "… of ", cache.sizes());
+    auto all = cache.narrow(2, 0, start + x.size(1)).transpose(1, 2);
+    if (!x.is_cpu() || x.stride(3) != 1 || cache.stride(3) != 1) {
+        all.narrow(1, start, x.size(1)).copy_(x);
+        return all;
+    }
+    auto *from = static_cast<const char *>(x.data_ptr());
+    auto *to = static_cast<char *>(cache.data_ptr());
+    int64_t size = int64_t(x.element_size());
+    for (int64_t b = 0; b < x.size(0); b++)
+        for (int64_t group = 0; group < x.size(2); group++)
+            for (int64_t i = 0; i < x.size(1); i++) {
+                auto *target = to + size * (b * cache.stride(0) + group * cache.stride(1) + (start + i) * cache.stride(2));
+                std::memcpy(target, from + size * (b * x.stride(0) + i * x.stride(1) + group * x.stride(2)), size_t(size * x.size(3)));
+            }
+    return all;
+}
+
 }  // namespace
 
 at::Tensor attention(const at::Tensor &q, const at::Tensor &k, const at::Tensor &v, const at::Tensor &documents, bool causal, int64_t window,
@@ -277,5 +299,15 @@ yy_status yy_attention(
     return yy::guarded(out, [&] {
         auto ids = documents ? yy::tensor(documents) : at::Tensor();
         return yy::attention(yy::tensor(queries), yy::tensor(keys), yy::tensor(values), ids, causal, window, scale);
+    });
+}
+
+yy_status yy_cached_attention(
+    yy_tensor queries, yy_tensor new_keys, yy_tensor new_values, yy_tensor keys, yy_tensor values, int64_t start, yy_tensor documents, int64_t window,
+    double scale, yy_tensor *out) {
+    return yy::guarded(out, [&] {
+        auto ids = documents ? yy::tensor(documents) : at::Tensor();
+        auto k = yy::stored(yy::tensor(new_keys), yy::tensor(keys), start), v = yy::stored(yy::tensor(new_values), yy::tensor(values), start);
+        return yy::attention(yy::tensor(queries), k, v, ids, /*causal=*/true, window, scale);
     });
 }

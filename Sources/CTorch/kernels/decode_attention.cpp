@@ -1,7 +1,6 @@
 // Attention of a few queries over a cache: one pass over keys and values where they lie. Heads that share keys and values read them together.
 #include "decode_attention.h"
 #include "instructions.h"
-#include "team.h"
 
 #include <ATen/ops/empty.h>
 
@@ -76,13 +75,17 @@ template <int heads> YY_AVX512_BF16 void attendPairs(const View<bf16> &view, flo
             int64_t here = std::min<int64_t>(16, keys - t);
             __m512 dots[16];
             for (auto &dot : dots) dot = _mm512_setzero_ps();
-            for (int64_t i = 0; i < width; i += 32) {
-                auto query = __m512bh(_mm512_loadu_si512(q + i));
-                const bf16 *k = view.k + t * view.strideK + i;
+            for (int64_t i = 0; i < width; i += 64) {
+                auto left = __m512bh(_mm512_loadu_si512(q + i)), right = __m512bh(_mm512_loadu_si512(q + i + 32));
+                auto add = [&](int64_t j) YY_AVX512_BF16 __attribute__((always_inline)) {
+                    const bf16 *k = view.k + (t + j) * view.strideK + i;
+                    dots[j] = _mm512_dpbf16_ps(dots[j], left, __m512bh(_mm512_loadu_si512(k)));
+                    dots[j] = _mm512_dpbf16_ps(dots[j], right, __m512bh(_mm512_loadu_si512(k + 32)));
+                };
                 if (here == 16) {
-                    for (int j = 0; j < 16; j++) dots[j] = _mm512_dpbf16_ps(dots[j], query, __m512bh(_mm512_loadu_si512(k + j * view.strideK)));
+                    for (int64_t j = 0; j < 16; j++) add(j);
                 } else {
-                    for (int64_t j = 0; j < here; j++) dots[j] = _mm512_dpbf16_ps(dots[j], query, __m512bh(_mm512_loadu_si512(k + j * view.strideK)));
+                    for (int64_t j = 0; j < here; j++) add(j);
                 }
             }
             auto mask = __mmask16((1u << here) - 1);
@@ -126,7 +129,7 @@ template <class T> at::Tensor attended(const at::Tensor &q, const at::Tensor &k,
     auto *qs = static_cast<T *>(q.data_ptr()), *ks = static_cast<T *>(k.data_ptr()), *vs = static_cast<T *>(v.data_ptr());
     auto *os = static_cast<T *>(o.data_ptr());
     int64_t each = heads / groups, parts = (each + mostHeads - 1) / mostHeads;  // of a group's heads
-    share(batch * queries * groups * parts, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
+    parallel(batch * queries * groups * parts, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
         std::vector<float> scores(size_t(keys * mostHeads)), sum(static_cast<size_t>(width));
         for (int64_t i = begin; i < end; i++) {
             int64_t part = i % parts, group = i / parts % groups, query = i / parts / groups % queries, b = i / parts / groups / queries;

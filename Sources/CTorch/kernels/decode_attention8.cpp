@@ -1,7 +1,6 @@
 // Keys and values of a cache in 8 bits: how they are rounded, and attention of a few queries over them where they lie (docs/kernels.md).
 #include "decode_attention.h"
 #include "instructions.h"
-#include "team.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/core/GradMode.h>
@@ -296,7 +295,7 @@ template <class T> at::Tensor attended(const at::Tensor &q, const Rows &keyRows,
     bool isFast = instructions().vnni && width % 64 == 0 && width <= mostWidth;
 #endif
     int64_t each = heads / groups, parts = (each + mostHeads - 1) / mostHeads;  // of a group's heads
-    share(batch * groups * parts * queries, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
+    parallel(batch * groups * parts * queries, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
         std::vector<float> weights(size_t(keys * mostHeads)), sums(size_t(width * mostHeads));
         std::vector<int8_t> halves(size_t(2 * width * mostHeads));
         for (int64_t i = begin; i < end; i++) {

@@ -1,9 +1,9 @@
-// Root mean square normalisation, and the gate of a feed-forward layer, in one pass each: spelled out, a decode step of a LLaMA would cross into ATen ten times
-// for every one of them.
+// Normalisation, and the gate of a feed-forward layer, in one call each: spelled out, a decoding step would cross into ATen up to ten times for every one of them.
 #include "../shim.h"
 #include "parallel.h"
 
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/layer_norm.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/rsqrt.h>
@@ -32,6 +32,28 @@ template <class T> YY_INLINE void normalise(const T *x, const T *w, T *y, int64_
 YY_CLONES void normaliseOf(const float *x, const float *w, float *y, int64_t n, float e) { normalise(x, w, y, n, e); }
 YY_CLONES void normaliseOf(const bf16 *x, const bf16 *w, bf16 *y, int64_t n, float e) { normalise(x, w, y, n, e); }
 
+template <class T> YY_INLINE void standardise(const T *x, const T *w, const T *b, T *y, int64_t width, float epsilon) {
+    float sums[16] = {}, squares[16] = {};
+    int64_t whole = width / 16 * 16;
+    for (int64_t i = 0; i < whole; i += 16)
+        for (int j = 0; j < 16; j++) sums[j] += widen(x[i + j]);
+    for (int64_t i = whole; i < width; i++) sums[0] += widen(x[i]);
+    float mean = 0, variance = 0;
+    for (float sum : sums) mean += sum / float(width);
+    for (int64_t i = 0; i < whole; i += 16)
+        for (int j = 0; j < 16; j++) squares[j] += (widen(x[i + j]) - mean) * (widen(x[i + j]) - mean);
+    for (int64_t i = whole; i < width; i++) squares[0] += (widen(x[i]) - mean) * (widen(x[i]) - mean);
+    for (float square : squares) variance += square / float(width);
+    float scale = 1 / std::sqrt(variance + epsilon);
+    if (b) {
+        for (int64_t i = 0; i < width; i++) store(y[i], (widen(x[i]) - mean) * scale * widen(w[i]) + widen(b[i]));
+    } else {
+        for (int64_t i = 0; i < width; i++) store(y[i], (widen(x[i]) - mean) * scale * widen(w[i]));
+    }
+}
+YY_CLONES void standardiseOf(const float *x, const float *w, const float *b, float *y, int64_t n, float e) { standardise(x, w, b, y, n, e); }
+YY_CLONES void standardiseOf(const bf16 *x, const bf16 *w, const bf16 *b, bf16 *y, int64_t n, float e) { standardise(x, w, b, y, n, e); }
+
 /// x·σ(x), rounded as a layer of its own would be, times `by`.
 template <class T> YY_INLINE void gate(const T *x, const T *by, T *y, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
@@ -50,6 +72,23 @@ bool isFused(const at::Tensor &a, const at::Tensor &b) {
            && (a.scalar_type() == at::kBFloat16 || a.scalar_type() == at::kFloat);
 }
 
+/// What `body(row of x, row of the result, width)` makes of each row.
+template <class Body> at::Tensor byRow(const at::Tensor &x, const Body &body) {
+    auto y = at::empty_like(x);
+    int64_t width = x.size(-1), rows = width > 0 ? x.numel() / width : 0;
+    auto each = [&](auto *from, auto *to) {
+        parallel(rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(width, 1)), [&](int64_t begin, int64_t end) {
+            for (int64_t row = begin; row < end; row++) body(from + row * width, to + row * width, width);
+        });
+    };
+    if (x.scalar_type() == at::kBFloat16) {
+        each(static_cast<bf16 *>(x.data_ptr()), static_cast<bf16 *>(y.data_ptr()));
+    } else {
+        each(x.data_ptr<float>(), y.data_ptr<float>());
+    }
+    return y;
+}
+
 }  // namespace
 }  // namespace yy
 
@@ -64,19 +103,21 @@ yy_status yy_rms_norm(yy_tensor input, yy_tensor weight, double epsilon, yy_tens
             auto scaled = wide * (wide * wide).mean(-1, true).add(epsilon).rsqrt();
             return scaled.to(x.scalar_type()) * w;
         }
-        auto y = at::empty_like(x);
-        int64_t width = w.size(0), rows = width > 0 ? x.numel() / width : 0;
-        parallel(rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(width, 1)), [&](int64_t begin, int64_t end) {
-            for (int64_t row = begin; row < end; row++) {
-                if (x.scalar_type() == at::kBFloat16) {
-                    auto *from = static_cast<bf16 *>(x.data_ptr()), *to = static_cast<bf16 *>(y.data_ptr());
-                    normaliseOf(from + row * width, static_cast<bf16 *>(w.data_ptr()), to + row * width, width, float(epsilon));
-                } else {
-                    normaliseOf(x.data_ptr<float>() + row * width, w.data_ptr<float>(), y.data_ptr<float>() + row * width, width, float(epsilon));
-                }
-            }
+        return byRow(x, [&](auto *from, auto *to, int64_t width) {
+            normaliseOf(from, static_cast<decltype(to)>(w.data_ptr()), to, width, float(epsilon));
         });
-        return y;
+    });
+}
+
+yy_status yy_layer_norm(yy_tensor input, yy_tensor weight, yy_tensor bias, double epsilon, yy_tensor *out) {
+    return guarded(out, [&] {
+        const auto &x = tensor(input), &w = tensor(weight);
+        bool fits = x.dim() >= 1 && w.dim() == 1 && x.size(-1) == w.size(0) && (!bias || tensor(bias).sizes() == w.sizes());
+        if (!fits || !isFused(x, w) || (bias && !isFused(x, tensor(bias)))) return at::layer_norm(x, w.sizes(), w, optional(bias), epsilon);
+        return byRow(x, [&](auto *from, auto *to, int64_t width) {
+            using T = decltype(to);
+            standardiseOf(from, static_cast<T>(w.data_ptr()), bias ? static_cast<T>(tensor(bias).data_ptr()) : nullptr, to, width, float(epsilon));
+        });
     });
 }
 

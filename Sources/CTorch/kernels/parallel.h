@@ -1,6 +1,8 @@
 // Threads and vectors for the kernels of this folder.
 #pragma once
 
+#include "team.h"
+
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -23,30 +25,36 @@ extern "C" void GOMP_parallel(void (*body)(void *), void *context, unsigned thre
 extern "C" int omp_get_thread_num(void) __attribute__((weak));
 extern "C" int omp_get_num_threads(void) __attribute__((weak));
 extern "C" int omp_get_thread_limit(void) __attribute__((weak));
+extern "C" void omp_set_num_threads(int threads) __attribute__((weak));
 
 namespace yy {
 
-/// Runs `body(begin, end)` over [0, count) in one contiguous piece a thread. The pieces depend on the count and the number of threads alone.
+/// Runs `body(begin, end)` over [0, count) in contiguous pieces, on libtorch's threads or the team's (team.h). The pieces depend on the count and the number
+/// of threads alone.
 template <class Body> void parallel(int64_t count, int64_t grain, const Body &body) {
-    int64_t threads = std::min<int64_t>(at::get_num_threads(), (count + grain - 1) / std::max<int64_t>(grain, 1));
-    if (threads <= 1 || !GOMP_parallel) {
+    int64_t team = teamThreads(), threads = team > 0 ? team : GOMP_parallel ? at::get_num_threads() : 1;
+    // Several for each of a team, of which nobody knows who will come.
+    int64_t most = team > 1 ? 4 * team : threads, pieces = std::min(most, (count + grain - 1) / std::max<int64_t>(grain, 1));
+    if (pieces <= 1) {
         if (count > 0) body(int64_t(0), count);
         return;
     }
     struct Context {
         const Body &body;
-        int64_t count, threads;
-    } context{body, count, threads};
+        int64_t count, pieces;
+        void run(int64_t piece) const {
+            int64_t begin = count * piece / pieces, end = count * (piece + 1) / pieces;
+            if (begin < end) body(begin, end);
+        }
+    } context{body, count, pieces};
+    if (team > 1) return runPieces(pieces, [](const void *raw, int64_t piece) { static_cast<const Context *>(raw)->run(piece); }, &context);
     GOMP_parallel(
         [](void *raw) {
-            auto &c = *static_cast<Context *>(raw);
+            auto &c = *static_cast<const Context *>(raw);
             // The team may be smaller than asked for (OMP_THREAD_LIMIT): every piece is done all the same.
-            for (int64_t piece = omp_get_thread_num(); piece < c.threads; piece += omp_get_num_threads()) {
-                int64_t begin = c.count * piece / c.threads, end = c.count * (piece + 1) / c.threads;
-                if (begin < end) c.body(begin, end);
-            }
+            for (int64_t piece = omp_get_thread_num(); piece < c.pieces; piece += omp_get_num_threads()) c.run(piece);
         },
-        &context, static_cast<unsigned>(threads), 0);
+        &context, static_cast<unsigned>(pieces), 0);
 }
 
 /// bfloat16 as its bits: the upper half of a float32. (c10::BFloat16 hides the bits from the vectoriser.)

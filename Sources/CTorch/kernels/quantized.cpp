@@ -2,7 +2,6 @@
 // the group is 32). Activations are rounded to 8 bits by blocks of 32, and products are made in integers.
 #include "../shim.h"
 #include "quantized.h"
-#include "team.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
@@ -256,9 +255,9 @@ YY_CLONES void roundRowOf(const float *x, int64_t n, int64_t r, int32_t z, int8_
 YY_CLONES void roundRowOf(const bf16 *x, int64_t n, int64_t r, int32_t z, int8_t *q, float *s, int32_t *o) { roundRow(x, n, r, z, q, s, o); }
 
 /// Sums of one tile, with the bias, to their place in y.
-template <class T> YY_INLINE void put(const float *sums, const float *bias, T *y, int64_t rows, int64_t count, int64_t stride) {
+template <class T> YY_INLINE void put(const float *sums, const T *bias, T *y, int64_t rows, int64_t count, int64_t stride) {
     float added[tileOutputs] = {};
-    if (bias) std::memcpy(added, bias, size_t(count) * sizeof(float));
+    for (int64_t o = 0; bias && o < count; o++) added[o] = widen(bias[o]);
     for (int64_t row = 0; row < rows; row++) {
         T values[tileOutputs];
         for (int64_t o = 0; o < tileOutputs; o++) store(values[o], sums[row * tileOutputs + o] + added[o]);
@@ -266,10 +265,10 @@ template <class T> YY_INLINE void put(const float *sums, const float *bias, T *y
     }
 }
 YY_CLONES void putOf(const float *s, const float *b, float *y, int64_t rows, int64_t count, int64_t stride) { put(s, b, y, rows, count, stride); }
-YY_CLONES void putOf(const float *s, const float *b, bf16 *y, int64_t rows, int64_t count, int64_t stride) { put(s, b, y, rows, count, stride); }
+YY_CLONES void putOf(const float *s, const bf16 *b, bf16 *y, int64_t rows, int64_t count, int64_t stride) { put(s, b, y, rows, count, stride); }
 
 /// y = x·Wᵀ + b in integers. A tile stays in the cache while all rows pass, some at a time.
-template <class T> at::Tensor product(const at::Tensor &x, const Matrix &m, const float *bias) {
+template <class T> at::Tensor product(const at::Tensor &x, const Matrix &m, const at::Tensor &biases) {
     int64_t rows = x.size(0), padded = m.blocks * blockInputs;
     auto y = at::empty({rows, m.outputs}, x.options());
     thread_local Rounded rounded;  // kept from layer to layer
@@ -290,8 +289,9 @@ template <class T> at::Tensor product(const at::Tensor &x, const Matrix &m, cons
         }
     });
     auto *to = static_cast<T *>(y.data_ptr());
+    auto *bias = biases.defined() ? static_cast<const T *>(biases.data_ptr()) : nullptr;
     auto kernel = m.kernel();
-    auto multiply = [&](int64_t begin, int64_t end) {
+    parallel(m.tiles, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, rows * padded * tileOutputs)), [&](int64_t begin, int64_t end) {
         alignas(64) float sums[rowsTogether * tileOutputs];
         for (int64_t tile = begin; tile < end; tile++) {
             int64_t output = tile * tileOutputs, count = std::min(tileOutputs, m.outputs - output);
@@ -301,9 +301,7 @@ template <class T> at::Tensor product(const at::Tensor &x, const Matrix &m, cons
                 putOf(sums, bias ? bias + output : nullptr, to + row * m.outputs + output, together, count, m.outputs);
             }
         }
-    };
-    int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, rows * padded * tileOutputs));
-    rows <= rowsTogether ? share(m.tiles, grain, multiply) : parallel(m.tiles, grain, multiply);
+    });
     return y;
 }
 
@@ -401,8 +399,7 @@ yy_status yy_quantized_linear(yy_tensor input, yy_quantized matrix, yy_tensor bi
         sizes.back() = m.outputs;
         auto rows = x.reshape({-1, m.inputs}).contiguous();
         if (rows.numel() == 0) return at::zeros(sizes, x.options());
-        auto wideBias = bias ? tensor(bias).to(at::kFloat).contiguous() : at::Tensor();
-        auto *b = bias ? wideBias.data_ptr<float>() : nullptr;
+        auto b = bias ? tensor(bias).to(x.scalar_type()).contiguous() : at::Tensor();
         return (bfloat ? product<bf16>(rows, m, b) : product<float>(rows, m, b)).view(sizes);
     });
 }

@@ -110,6 +110,7 @@ template <int bits, int rows> YY_AVX512 void rowsVNNI(const Tile &tile, const Ac
         auto scale = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(scales)));
         if (--left == 0) {
             scales += tileOutputs;
+            _mm_prefetch(reinterpret_cast<const char *>(scales + 64 * tileOutputs), _MM_HINT_T0);
             left = tile.blocksOfGroup;
         }
         for (int row = 0; row < rows; row++) {

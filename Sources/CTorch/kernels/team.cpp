@@ -1,8 +1,7 @@
 #include "team.h"
+#include "../include/ctorch.h"
+#include "parallel.h"
 
-#include <ATen/Parallel.h>
-
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -12,8 +11,6 @@
 namespace yy {
 namespace {
 
-/// Pieces for each thread: the fewer, the longer the last one is waited for; the more, the more often the threads meet.
-constexpr int64_t piecesOfThread = 4;
 /// How long a thread without work stays awake.
 constexpr auto lookout = std::chrono::microseconds(200);
 
@@ -110,16 +107,32 @@ private:
     }
 };
 
+/// 0 where it works with libtorch's.
+thread_local int64_t threadsOfTeam = 0;
+
 }  // namespace
 
-int64_t piecesFor(int64_t count, int64_t grain) {
-    int64_t threads = at::get_num_threads(), parts = (count + grain - 1) / std::max<int64_t>(grain, 1);
-    return threads <= 1 ? std::min<int64_t>(parts, 1) : std::min(threads * piecesOfThread, parts);
-}
+int64_t teamThreads() { return threadsOfTeam; }
 
 void runPieces(int64_t pieces, void (*run)(const void *, int64_t), const void *context) {
     static auto *team = new Team;
-    team->run(pieces, at::get_num_threads(), run, context);
+    team->run(pieces, threadsOfTeam, run, context);
 }
 
 }  // namespace yy
+
+// libtorch's own operations go on alone meanwhile: its threads, which look out for work for milliseconds, would hold the processors that the team needs.
+int yy_team_begin(void) {
+    int before = int(yy::threadsOfTeam);
+    if (before == 0 && omp_set_num_threads) {
+        yy::threadsOfTeam = at::get_num_threads();
+        omp_set_num_threads(1);
+    }
+    return before;
+}
+
+void yy_team_end(int before) {
+    if (before != 0 || yy::threadsOfTeam == 0) return;
+    omp_set_num_threads(int(yy::threadsOfTeam));
+    yy::threadsOfTeam = 0;
+}

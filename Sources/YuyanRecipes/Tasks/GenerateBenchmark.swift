@@ -74,17 +74,15 @@ public struct GenerateBenchmark: ModelTask {
         for round in 0..<2 {  // the first warms up
             let cache = s.cache.map { KVCache(for: model, batch: s.batch, capacity: s.promptTokens + s.tokens, precision: $0) }
             seconds = []
-            try withInference {
-                var all = prompt
-                var start = clock.now
-                var next = try step(model, prompt, cache)
-                prefill = (clock.now - start) / .seconds(1)
-                for _ in 1..<max(2, round == 0 ? min(4, s.tokens) : s.tokens) {
-                    start = clock.now
-                    if cache == nil { all = try Tensor.concatenate([all, next], along: 1) }
-                    next = try step(model, cache == nil ? all : next, cache)
-                    seconds.append((clock.now - start) / .seconds(1))
-                }
+            var all = prompt
+            var start = clock.now
+            var next = try step(model, prompt, cache)
+            prefill = (clock.now - start) / .seconds(1)
+            for _ in 1..<max(2, round == 0 ? min(4, s.tokens) : s.tokens) {
+                start = clock.now
+                if cache == nil { all = try Tensor.concatenate([all, next], along: 1) }
+                next = try step(model, cache == nil ? all : next, cache)
+                seconds.append((clock.now - start) / .seconds(1))
             }
         }
         let perToken = seconds.sorted()[seconds.count / 2]
@@ -100,9 +98,11 @@ public struct GenerateBenchmark: ModelTask {
 
     /// The most probable next token of each row, [batch, 1].
     @Engine private func step(_ model: any LanguageModel, _ tokens: Tensor, _ cache: KVCache?) throws -> Tensor {
-        let hidden = try model(tokens, ForwardContext(cache: cache))
-        let next = try model.logits(hidden.narrow(1, start: hidden.size(1) - 1, length: 1)).argmax(along: -1)
-        try model.device.synchronize()
-        return next
+        try model.infer(rows: tokens.count) {
+            let hidden = try model(tokens, ForwardContext(cache: cache))
+            let next = try model.logits(hidden.narrow(1, start: hidden.size(1) - 1, length: 1)).argmax(along: -1)
+            try model.device.synchronize()
+            return next
+        }
     }
 }
