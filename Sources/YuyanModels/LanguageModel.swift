@@ -19,6 +19,8 @@ public protocol LanguageModel: AnyObject {
     var quantized: [QuantizedParameter] { get }
     /// The matrix [vocabulary, width] that turns hidden states into logits; made anew each time where it is rounded.
     var outputWeight: Tensor { get throws }
+    /// The names of embeddings that are looked up and nothing else: a pass reads only the rows that it wants.
+    var lookedUp: Set<String> { get }
     /// What stands before every parameter's name in a checkpoint file: `transformer.`, or nothing.
     var checkpointPrefix: String { get }
     /// What `config.json` says of the model: a JSON object.
@@ -37,6 +39,7 @@ extension LanguageModel {
     public func logits(_ hidden: Tensor) throws -> Tensor { try hidden.linear(outputWeight) }
 
     public var positionsAreRelative: Bool { false }
+    public var lookedUp: Set<String> { [] }
 
     /// What training changes.
     public var trainable: [Parameter] { adapter.map(\.parameters) ?? parameters }
@@ -51,6 +54,12 @@ extension LanguageModel {
     @Engine public func infer<Result>(rows: Int, _ body: () throws -> Result) rethrows -> Result {
         let isForTeam = device == .cpu && rows <= 8 && (dtype == .bfloat16 || !quantized.isEmpty) && adapter?.keepsQuantized != true
         return try withInference { try isForTeam ? Runtime.withTeam(body) : body() }
+    }
+
+    /// Bytes of weights that a decoding step reads, however few its rows are.
+    public var bytesPerStep: Int {
+        parameters.reduce(0) { $0 + (lookedUp.contains($1.name) ? 0 : $1.value.count * $1.value.dtype.size) }
+            + quantized.reduce(0) { $0 + (lookedUp.contains($1.name) ? 0 : $1.matrix.byteCount) }
     }
 
     /// Numbers in the model, an adapter's left out.

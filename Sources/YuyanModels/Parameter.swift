@@ -161,7 +161,10 @@ public final class ParameterSource {
 
     /// The weight of this name, which the caller computes with as `shape`.
     public func callAsFunction(_ name: String, shape: [Int], initial: Initial, transposed: Bool = false) throws -> Tensor {
-        let value = try take(name, shape, initial, transposed).to(dtype, device: device).contiguous()
+        let stored = try take(name, shape, initial, transposed)
+        let value = try stored.to(dtype, device: device).contiguous()
+        // What is not as it is needed has been copied, and its pages of the file are not read again.
+        if transposed || stored.dtype != dtype || device != .cpu, case .checkpoint(let weights) = origin { weights.release(prefix + name) }
         parameters.append(Parameter(name: name, value: value, isTransposed: transposed))
         return value
     }

@@ -15,8 +15,10 @@
 #include <sanitizer/asan_interface.h>  // the macros do nothing in other builds
 
 #if defined(__linux__)
+#include <link.h>
 #include <malloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #endif
 
 namespace yy {
@@ -129,8 +131,30 @@ struct Allocator final : c10::Allocator {
 }  // namespace
 }  // namespace yy
 
+#if defined(__GLIBC__)
+/// libtorch registers its operators before `main`: some 50 MB of code and texts that nobody reads again. Pages of its file that were not written are given back.
+static void releaseLibtorchPages() {
+    dl_iterate_phdr(
+        [](dl_phdr_info *library, size_t, void *) {
+            if (!std::strstr(library->dlpi_name, "libtorch_cpu")) return 0;
+            auto page = uintptr_t(getpagesize());
+            for (int i = 0; i < library->dlpi_phnum; i++) {
+                const auto &part = library->dlpi_phdr[i];
+                uintptr_t begin = library->dlpi_addr + part.p_vaddr, end = begin + part.p_filesz;
+                if (part.p_type != PT_LOAD || part.p_flags & PF_W) continue;
+                begin = (begin + page - 1) / page * page;
+                end = end / page * page;
+                if (begin < end) madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+            }
+            return 1;
+        },
+        nullptr);
+}
+#endif
+
 void yy_start(void) {
 #if defined(__GLIBC__)
+    releaseLibtorchPages();
     // oneDNN's scratch buffers come from malloc. Let it keep them too: no mmap for large blocks, nothing given back at the top, and one
     // arena, because the others cannot hold blocks of more than 64 MB.
     mallopt(M_ARENA_MAX, 1);

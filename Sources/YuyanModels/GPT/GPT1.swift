@@ -70,6 +70,7 @@ extension GPT1 {
         try self.init(configuration, ParameterSource(seed: seed, dtype: dtype, device: device))
     }
 
+    public var lookedUp: Set<String> { ["positions_embed.weight"] }
     public var checkpointPrefix: String { "transformer." }
 
     public var configurationJSON: [String: any Sendable] {

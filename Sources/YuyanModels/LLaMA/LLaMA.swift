@@ -34,6 +34,7 @@ public final class LLaMA: LanguageModel {
     public var vocabularySize: Int { configuration.vocabularySize }
     public var cacheShape: CacheShape { CacheShape(layers: configuration.layers, groups: configuration.groups, width: configuration.headWidth) }
     public var positionsAreRelative: Bool { true }
+    public var lookedUp: Set<String> { configuration.tiesEmbedding ? [] : ["model.embed_tokens.weight"] }
     public var checkpointPrefix: String { "" }
     public var outputWeight: Tensor { get throws { try output.wide(dtype) } }
     public func logits(_ hidden: Tensor) throws -> Tensor { try output.linear(hidden) }

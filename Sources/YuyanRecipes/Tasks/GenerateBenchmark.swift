@@ -54,8 +54,8 @@ public struct GenerateBenchmark: ModelTask {
         var batch: Int
         var prefillTokensPerSecond: Double
         var decodeTokensPerSecond: Double
-        var weightGbPerSecond: Double
-        /// What `weightGbPerSecond` is of the speed at which memory is read.
+        /// What a decoding step reads, weights, keys and values, and what that is of the speed of memory.
+        var readGbPerSecond: Double
         var shareOfBandwidth: Double
         var peakRssMb: Double
         var secondsPerToken: [Double]
@@ -69,7 +69,7 @@ public struct GenerateBenchmark: ModelTask {
             s.model, vocabularySize: s.vocabSize, contextLength: s.promptTokens + s.tokens, integers: s.quantize, compute)
         let generator = try Generator(seed: 1)
         let prompt = try generator.integers(0..<model.vocabularySize, [s.batch, s.promptTokens]).to(device: model.device)
-        var (prefill, seconds) = (0.0, [Double]())
+        var (prefill, cached, seconds) = (0.0, 0, [Double]())
         let clock = ContinuousClock()
         for round in 0..<2 {  // the first warms up
             let cache = s.cache.map { KVCache(for: model, batch: s.batch, capacity: s.promptTokens + s.tokens, precision: $0) }
@@ -84,15 +84,15 @@ public struct GenerateBenchmark: ModelTask {
                 next = try step(model, cache == nil ? all : next, cache)
                 seconds.append((clock.now - start) / .seconds(1))
             }
+            // Its places are full at the end; half of the tokens that were written were there on average.
+            cached = (cache?.byteCount ?? 0) * (s.promptTokens + s.tokens / 2) / (s.promptTokens + s.tokens)
         }
         let perToken = seconds.sorted()[seconds.count / 2]
-        let bytes = Double(
-            model.parameters.reduce(0) { $0 + $1.value.count * $1.value.dtype.size } + model.quantized.reduce(0) { $0 + $1.matrix.byteCount })
-        let (speed, peak) = (bytes / perToken, peakResidentMegabytes())
+        let (speed, peak) = (Double(model.bytesPerStep + cached) / perToken, peakResidentMegabytes())
         return Measurement(
             model: s.model, parameters: model.parameterCount, dtype: model.dtype.name, device: "\(model.device)", batch: s.batch,
             prefillTokensPerSecond: Double(s.batch * s.promptTokens) / prefill, decodeTokensPerSecond: Double(s.batch) / perToken,
-            weightGbPerSecond: speed / 1e9, shareOfBandwidth: try speed / Ceilings.readBandwidth(device: model.device), peakRssMb: peak,
+            readGbPerSecond: speed / 1e9, shareOfBandwidth: try speed / Ceilings.readBandwidth(device: model.device), peakRssMb: peak,
             secondsPerToken: seconds)
     }
 
