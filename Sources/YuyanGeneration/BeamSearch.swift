@@ -47,13 +47,13 @@ import YuyanText
         func precedes(_ other: Candidate) -> Bool { (other.score, parent, id) < (score, other.parent, other.id) }
     }
 
-    init(_ model: any LanguageModel, _ rules: SampleRules, prompt: [Int32]) throws {
+    init(_ model: any LanguageModel, _ rules: SampleRules, prompt: [Int32], prefixes: PrefixCache? = nil) throws {
         (configuration, stopTokens) = (rules.configuration, rules.stopTokens)
         let prompt = try fitted(prompt, to: model.contextLength, vocabulary: rules.vocabulary, configuration.overflow)
         promptTokens = prompt.count
         stepper = try TokenStepper(
             model, vocabulary: rules.vocabulary, prompts: [prompt], room: promptTokens + min(configuration.maxTokens, 64),
-            overflow: configuration.overflow, precision: configuration.cache)
+            overflow: configuration.overflow, precision: configuration.cache, prefixes: prefixes)
         let start = Hypothesis(
             seen: Set(stepper.rows[0]), detokenizer: rules.tokenizer.map(StreamingDetokenizer.init), filter: StopFilter(configuration.stop))
         groups = Array(repeating: Group(running: [start]), count: configuration.beamGroups)

