@@ -64,7 +64,7 @@ import YuyanText
     func step(isCancelled: Bool) throws -> [GenerationEvent]? {
         guard !isOver else { return nil }
         guard !isCancelled else { return results(.cancelled) }
-        let logits = try Logits(stepper.logits())
+        let logits = try stepper.logits()
         generated += 1
         let isLast = generated == configuration.maxTokens || stepper.isFull
         var (parents, chosen): ([Int], [Int32]) = ([], [])

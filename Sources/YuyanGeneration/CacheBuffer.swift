@@ -31,6 +31,7 @@ struct CacheBuffer {
     }
     func clone() throws -> CacheBuffer { CacheBuffer(parts: try parts.map { try $0.clone() }) }
     func copy(from other: CacheBuffer) throws { for (part, source) in zip(parts, other.parts) { try part.copy(from: source) } }
+    func reorder(_ rows: [Int], places: Int) throws { for part in parts { try part.reorderInPlace(rows, places: places) } }
     func select(rows: Tensor) throws -> CacheBuffer { CacheBuffer(parts: try parts.map { try $0.indexSelect(0, rows) }) }
 
     /// Puts [batch, new, groups, width] into the places from `start` on.

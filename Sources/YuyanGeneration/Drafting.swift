@@ -61,7 +61,7 @@ struct Draft: Sendable {
     func drafts(_ count: Int, behind row: [Int32], _ state: SampleState) throws -> [Draft] {
         var (ahead, drafts) = (state, [Draft]())
         while drafts.count < min(count, most), !ahead.isOver {
-            let draft = try Logits(stepper.logits()).withRow(0) { logits, _ in ahead.draft(logits, &random) }
+            let draft = try stepper.logits().withRow(0) { logits, _ in ahead.draft(logits, &random) }
             stepper.append([draft.id])
             drafts.append(draft)
         }

@@ -154,6 +154,10 @@ public final class KVCache: AttentionCache {
 
     /// Goes on with these sequences only, in this order; one may be named several times.
     public func select(_ rows: [Int]) throws {
+        if rows.count == batch, device == .cpu {
+            for layer in layers.compactMap({ $0 }) { for buffer in layer.buffers { try buffer.reorder(rows, places: layer.count) } }
+            return
+        }
         let indices = try Tensor(rows.map(Int64.init), device: device)
         for number in layers.indices {
             if let layer = layers[number] { layers[number]?.buffers = try layer.buffers.map { try $0.select(rows: indices) } }

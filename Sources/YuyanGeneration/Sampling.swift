@@ -40,7 +40,7 @@ import YuyanTensor
             try stepper.finish()
             return events
         }
-        let logits = try Logits(stepper.logits())
+        let logits = try stepper.logits()
         // One row of logits for each sample, but one for each prompt while its samples have not parted.
         let shared = states.count / logits.count
         var unfinished: [Int] = []

@@ -74,7 +74,7 @@ import YuyanTensor
         let most = min(draftTokens, sample.stepper.room, sample.state.remaining - 1)
         let drafts = most > 0 ? try sample.drafting.drafts(most, behind: sample.stepper.rows[0], sample.state) : []
         for draft in drafts { sample.stepper.append([draft.id]) }
-        let logits = try Logits(sample.stepper.logits(last: drafts.count + 1))
+        let logits = try sample.stepper.logits(last: drafts.count + 1)
         for place in 0...drafts.count {
             let draft = place < drafts.count ? drafts[place] : nil
             let reason = logits.withRow(place) { own, logSum in

@@ -67,8 +67,8 @@ import YuyanTensor
     /// What of a full context goes on: its most recent half becomes the beginning of a new one, so that half a context is read again for every half that is written.
     private var window: Int { max(1, model.contextLength / 2) }
 
-    /// What follows each of the last tokens of each row, which the model reads now: float32 logits [rows · count, vocabulary] on the host.
-    func logits(last count: Int = 1) throws -> Tensor {
+    /// What follows each of the last tokens of each row, which the model reads now: places are rows · count.
+    func logits(last count: Int = 1) throws -> Logits {
         precondition(count <= unread, "\(count) of \(unread) unread tokens")
         return try model.infer(rows: rows.count * unread) {
             if !isEndless, cache.length + unread > model.contextLength {
@@ -90,7 +90,7 @@ import YuyanTensor
             if !hasReadPrompt { try keep() }
             hasReadPrompt = true
             let logits = try model.logits(last).to(.float32, device: .cpu)
-            return try logits.size(1) > vocabulary ? logits.narrow(1, start: 0, length: vocabulary).contiguous() : logits
+            return try Logits(logits.size(1) > vocabulary ? logits.narrow(1, start: 0, length: vocabulary).contiguous() : logits)
         }
     }
 
@@ -101,7 +101,7 @@ import YuyanTensor
     /// Goes on with these rows only, in this order; one may be named several times.
     func select(_ selection: [Int]) throws {
         guard !selection.elementsEqual(rows.indices) else { return }
-        try withInference {
+        try model.infer(rows: rows.count) {
             try cache.select(selection)
             // Beams change places among themselves, and all of them have one source.
             if selection.map({ origins[$0] }) != origins { source = try source?.selecting(selection) }

@@ -55,6 +55,12 @@ extension Tensor {
         }
     }
 
+    /// Row i of a cache [row, group, place, ...] on the CPU becomes what row `order[i]` was, for the first `places` places, where they lie: rows that stay are not touched.
+    public func reorderInPlace(_ order: [Int], places: Int) throws {
+        precondition(order.count == size(0), "\(order.count) rows of \(self)")
+        try check(yy_reorder(handle, order.map(Int64.init), Int64(places)), "reorderInPlace", self)
+    }
+
     /// Rotary positions (Su et al. 2021) of [batch, token, head, width]: halves of a head turn by the angles whose cosines and sines are in float32 tables
     /// [context, width / 2], in the rows that int64 `positions` [batch, token] name; nil: from `start` on.
     public func rotated(cosines: Tensor, sines: Tensor, positions: Tensor?, start: Int) throws -> Tensor {

@@ -213,6 +213,9 @@ yy_status yy_cached_attention(
     yy_tensor queries, yy_tensor new_keys, yy_tensor new_values, yy_tensor keys, yy_tensor values, int64_t start, yy_tensor documents, int64_t window,
     double scale, yy_tensor *out);
 
+/// Row i of a cache [row, group, place, ...] becomes what row `order[i]` was, for the first `places` places, where they lie.
+yy_status yy_reorder(yy_tensor cache, const int64_t *order, int64_t places);
+
 /// Rows of numbers as a cache keeps them in 8 bits: int8 `codes` [batch, group, token, width], −127…127, times the float32 scale of their row,
 /// `scales` [batch, group, token].
 typedef struct yy_rows8 {

@@ -288,7 +288,7 @@ at::Tensor attention(const at::Tensor &q, const at::Tensor &k, const at::Tensor 
     if (!q.is_cpu() || !(bfloat || q.scalar_type() == at::kFloat)) return plain(q, k, v, ids, causal, window, scale);
     bool recorded = at::GradMode::is_enabled() && (q.requires_grad() || k.requires_grad() || v.requires_grad());
     bool dense = q.stride(3) == 1 && k.stride(3) == 1 && v.stride(3) == 1;
-    if (!recorded && q.size(1) <= 4 && !ids.defined() && dense) return decodeAttention(q, k, v, causal, window, scale);
+    if (!recorded && q.size(1) <= mostQueries && !ids.defined() && dense) return decodeAttention(q, k, v, causal, window, scale);
     return BlockedAttention::apply(q, k, v, ids.defined() ? std::optional(ids) : std::nullopt, causal, window, scale);
 }
 

@@ -6,6 +6,8 @@
 
 namespace yy {
 
+/// For more queries than these, one pass over the cache for each costs more than matrix products, in 8 bits than widening it once.
+constexpr int64_t mostQueries = 8;
 /// Heads of one group that go together.
 constexpr int64_t mostHeads = 4;
 

@@ -14,9 +14,6 @@
 namespace yy {
 namespace {
 
-/// For more queries than these, widening the cache once costs less than a pass over it for each.
-constexpr int64_t mostQueries = 8;
-
 struct Rows {
     at::Tensor codes, scales;
 };
