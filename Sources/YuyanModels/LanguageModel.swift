@@ -49,10 +49,10 @@ extension LanguageModel {
         parameters.map { ($0.name, $0.value.shape) } + quantized.map { ($0.name, $0.matrix.shape) } + (adapter?.quantized ?? [])
     }
 
-    /// Runs passes over so many rows, the new tokens of all sequences together, in inference mode. Few rows of bfloat16 or rounded matrices go through our own kernels,
+    /// Runs passes over so many rows, the new tokens of all sequences together, in inference mode. Up to 16 rows of bfloat16 or rounded matrices go through our own kernels,
     /// which share a team of threads.
     @Engine public func infer<Result>(rows: Int, _ body: () throws -> Result) rethrows -> Result {
-        let isForTeam = device == .cpu && rows <= 8 && (dtype == .bfloat16 || !quantized.isEmpty) && adapter?.keepsQuantized != true
+        let isForTeam = device == .cpu && rows <= 16 && (dtype == .bfloat16 || !quantized.isEmpty) && adapter?.keepsQuantized != true
         return try withInference { try isForTeam ? Runtime.withTeam(body) : body() }
     }
 

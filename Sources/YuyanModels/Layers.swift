@@ -66,6 +66,11 @@ public struct LayerNorm {
     }
 
     public func callAsFunction(_ x: Tensor) throws -> Tensor { try x.layerNorm(weight, bias, epsilon: epsilon) }
+
+    /// x + more, and its norm.
+    public func callAsFunction(_ x: Tensor, adding more: Tensor) throws -> (sum: Tensor, normed: Tensor) {
+        try x.layerNorm(adding: more, weight, bias, epsilon: epsilon)
+    }
 }
 
 /// Root mean square normalisation (Zhang & Sennrich 2019), computed in float32 whatever the dtype.
@@ -79,6 +84,11 @@ public struct RMSNorm {
     }
 
     public func callAsFunction(_ x: Tensor) throws -> Tensor { try x.rmsNorm(weight, epsilon: epsilon) }
+
+    /// x + more, and its norm.
+    public func callAsFunction(_ x: Tensor, adding more: Tensor) throws -> (sum: Tensor, normed: Tensor) {
+        try x.rmsNorm(adding: more, weight, epsilon: epsilon)
+    }
 }
 
 /// The seeds of one pass's dropout masks: each place in the model has its own, whenever and however often it is computed.

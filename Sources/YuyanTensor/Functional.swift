@@ -12,12 +12,28 @@ extension Tensor {
 
     /// (x − mean)/√(variance + ε)·w + b over the last dimension (Ba et al. 2016), computed in float32 whatever the dtype.
     public func layerNorm(_ weight: Tensor, _ bias: Tensor?, epsilon: Double) throws -> Tensor {
-        try Self.make("layerNorm", self, weight) { yy_layer_norm(handle, weight.handle, bias?.handle, epsilon, $0) }
+        try Self.make("layerNorm", self, weight) { yy_layer_norm(handle, nil, weight.handle, bias?.handle, epsilon, nil, $0) }
     }
 
     /// x/√(mean(x²) + ε)·w over the last dimension (Zhang & Sennrich 2019); mean and quotient in float32 whatever the dtype, as transformers does.
     public func rmsNorm(_ weight: Tensor, epsilon: Double) throws -> Tensor {
-        try Self.make("rmsNorm", self, weight) { yy_rms_norm(handle, weight.handle, epsilon, $0) }
+        try Self.make("rmsNorm", self, weight) { yy_rms_norm(handle, nil, weight.handle, epsilon, nil, $0) }
+    }
+
+    /// `self` + more, and its `layerNorm`.
+    public func layerNorm(adding more: Tensor, _ weight: Tensor, _ bias: Tensor?, epsilon: Double) throws -> (sum: Tensor, normed: Tensor) {
+        var sum: yy_tensor?
+        let normed = try Self.make("layerNorm", self, more) { yy_layer_norm(handle, more.handle, weight.handle, bias?.handle, epsilon, &sum, $0) }
+        guard let sum else { preconditionFailure("layerNorm made no sum") }
+        return (Tensor(owning: sum), normed)
+    }
+
+    /// `self` + more, and its `rmsNorm`.
+    public func rmsNorm(adding more: Tensor, _ weight: Tensor, epsilon: Double) throws -> (sum: Tensor, normed: Tensor) {
+        var sum: yy_tensor?
+        let normed = try Self.make("rmsNorm", self, more) { yy_rms_norm(handle, more.handle, weight.handle, epsilon, &sum, $0) }
+        guard let sum else { preconditionFailure("rmsNorm made no sum") }
+        return (Tensor(owning: sum), normed)
     }
 
     /// x·σ(x)·factor: the gate of a feed-forward layer (Shazeer 2020, "GLU Variants").

@@ -85,6 +85,12 @@ import YuyanTensor
         // In one pass for inference.
         let fused = try withInference { try x.rmsNorm(weight, epsilon: 1e-6) }
         #expect(try fused.dtype == dtype && difference(fused, x.rmsNorm(weight, epsilon: 1e-6)) < (dtype == .bfloat16 ? 8e-3 : 1e-6))
+        // And after an addition, recorded or not.
+        let more = try (draw(x.shape, seed: 9)).to(dtype)
+        for (sum, normed) in [try x.rmsNorm(adding: more, weight, epsilon: 1e-6), try withInference { try x.rmsNorm(adding: more, weight, epsilon: 1e-6) }] {
+            #expect(try sum.to(.float32).array(Float.self) == (x + more).to(.float32).array(Float.self))
+            #expect(try difference(normed, (x + more).rmsNorm(weight, epsilon: 1e-6)) < (dtype == .bfloat16 ? 8e-3 : 1e-6))
+        }
         let strided = try x.transpose(0, 1).contiguous().transpose(0, 1)
         #expect(try !strided.isContiguous && difference(withInference { try strided.rmsNorm(weight, epsilon: 1e-6) }, fused) < 8e-3)
     }
@@ -127,6 +133,14 @@ import YuyanTensor
         // In one pass for inference.
         let fused = try withInference { try [x.layerNorm(weight, bias, epsilon: 1e-5), x.layerNorm(weight, nil, epsilon: 1e-5)] }
         #expect(try difference(fused[0], expected) < tolerance && difference(fused[1], unbiased) < tolerance)
+        let more = try draw(x.shape, seed: 9).to(dtype)
+        let added = try (x + more).layerNorm(weight, bias, epsilon: 1e-5)
+        for (sum, normed) in [
+            try x.layerNorm(adding: more, weight, bias, epsilon: 1e-5), try withInference { try x.layerNorm(adding: more, weight, bias, epsilon: 1e-5) },
+        ] {
+            #expect(try sum.to(.float32).array(Float.self) == (x + more).to(.float32).array(Float.self))
+            #expect(try difference(normed, added) < 2 * tolerance)
+        }
         let strided = try x.transpose(0, 1).contiguous().transpose(0, 1)
         #expect(try !strided.isContiguous && difference(withInference { try strided.layerNorm(weight, bias, epsilon: 1e-5) }, expected) < tolerance)
     }

@@ -38,6 +38,14 @@ import YuyanTensor
         }
     }
 
+    @Test @Engine func roundedMatricesAreNotTrained() throws {
+        let source = try ParameterSource(seed: 1, dtype: .float32, device: .cpu)
+        try source.quantize(.int8)
+        let model = try GPT(GPTConfiguration(vocabularySize: 40, contextLength: 16, width: 32, layers: 1, heads: 2), source)
+        let error = #expect(throws: TrainingError.self) { try trainer(model) }
+        #expect(error?.description.contains("train the model that it was made from") == true)
+    }
+
     @Engine private func weights(_ trainer: Trainer) throws -> [Float] { try trainer.model.parameters.flatMap { try $0.value.array(Float.self) } }
 
     private func largestDifference(_ a: [Float], _ b: [Float]) -> Float { zip(a, b).map { abs($0 - $1) }.max() ?? .infinity }

@@ -143,11 +143,12 @@ yy_status yy_sort(yy_tensor a, int dimension, bool descending, yy_tensor *values
 
 /// y = x·Wᵀ + b, with W [out, in]; `bias` may be null. A few rows of bfloat16 on the CPU go through kernels/matvec.cpp.
 yy_status yy_linear(yy_tensor x, yy_tensor weight, yy_tensor bias, yy_tensor *out);
-/// x/√(mean(x²) + ε)·w over the last dimension, mean and quotient in float32.
-yy_status yy_rms_norm(yy_tensor x, yy_tensor weight, double epsilon, yy_tensor *out);
+/// x/√(mean(x²) + ε)·w over the last dimension, mean and quotient in float32. Where there is `more`, x + more takes the place of x, and is given back too.
+yy_status yy_rms_norm(yy_tensor x, yy_tensor more, yy_tensor weight, double epsilon, yy_tensor *sum, yy_tensor *out);
+/// (x − mean)/√(variance + ε)·w + b likewise; `bias` may be null.
+yy_status yy_layer_norm(yy_tensor x, yy_tensor more, yy_tensor weight, yy_tensor bias, double epsilon, yy_tensor *sum, yy_tensor *out);
 /// x·σ(x)·factor.
 yy_status yy_silu_gated(yy_tensor x, yy_tensor factor, yy_tensor *out);
-yy_status yy_layer_norm(yy_tensor x, yy_tensor weight, yy_tensor bias, double epsilon, yy_tensor *out);
 yy_status yy_cross_entropy(yy_tensor logits, yy_tensor targets, int64_t ignored, yy_tensor *out);
 
 yy_status yy_copy_(yy_tensor target, yy_tensor source);

@@ -17,7 +17,7 @@
 namespace yy {
 namespace {
 
-constexpr int64_t mostRows = 8;
+constexpr int64_t mostRows = 16;
 
 /// x [rows, width], w [outputs, width], b [outputs] or null, y [rows, outputs].
 struct Product {
@@ -95,49 +95,66 @@ YY_AVX512 void multiplyAVX512(const Product &p, int64_t begin, int64_t end) { mu
 
 YY_AVX512_BF16 YY_INLINE __m512bh pairs(const bf16 *from, __mmask32 mask) { return __m512bh(_mm512_maskz_loadu_epi16(mask, from)); }
 
-/// Products of pairs of bfloat16 are summed into float32 as they lie: nothing is widened. Many rows take three outputs at a time, which share what
-/// is read of x: it does not fit the nearest cache.
-template <int rows, int outputs> YY_AVX512_BF16 YY_INLINE void paired(const Product &p, int64_t output) {
+/// Sums of rows [first, first + rows) of a few outputs over the inputs [from, until), added to sums[output][row]. Products of pairs of bfloat16 are summed
+/// into float32 as they lie: nothing is widened.
+template <int rows, int outputs>
+YY_AVX512_BF16 YY_INLINE void addPairs(const Product &p, int64_t first, int64_t output, int64_t from, int64_t until, float *sums) {
     const int64_t ahead = outputs == 1 ? 4096 : outputs * p.width;  // weights; by itself the hardware stops at the end of a page
     constexpr int chains = rows <= 2 ? 4 : rows <= 4 ? 2 : 1;      // sums that do not wait for each other
-    const int64_t width = p.width;
-    const bf16 *w = p.w + output * width, *x = p.interleaved;
-    __m512 sums[chains][outputs][rows];
-    for (auto &chain : sums)
+    const bf16 *w = p.w + output * p.width, *x = p.interleaved + from * p.rows + first * 32;
+    __m512 lanes[chains][outputs][rows];
+    for (auto &chain : lanes)
         for (auto &some : chain)
             for (auto &one : some) one = _mm512_setzero_ps();
-    int64_t i = 0;
-    for (; i + 32 * chains <= width; i += 32 * chains) {
-        for (int c = 0; c < chains; c++, x += 32 * rows) {
+    int64_t i = from;
+    for (; i + 32 * chains <= until; i += 32 * chains) {
+        for (int c = 0; c < chains; c++, x += 32 * p.rows) {
             for (int o = 0; o < outputs; o++) {
-                const bf16 *at = w + o * width + i + 32 * c;
+                const bf16 *at = w + o * p.width + i + 32 * c;
                 auto weights = pairs(at, ~__mmask32(0));
                 _mm_prefetch(reinterpret_cast<const char *>(at + ahead), _MM_HINT_T0);
-                for (int r = 0; r < rows; r++) sums[c][o][r] = _mm512_dpbf16_ps(sums[c][o][r], weights, pairs(x + r * 32, ~__mmask32(0)));
+                for (int r = 0; r < rows; r++) lanes[c][o][r] = _mm512_dpbf16_ps(lanes[c][o][r], weights, pairs(x + r * 32, ~__mmask32(0)));
             }
         }
     }
-    for (; i < width; i += 32, x += 32 * rows) {
-        auto mask = width - i >= 32 ? ~__mmask32(0) : __mmask32((1u << (width - i)) - 1);
+    for (; i < until; i += 32, x += 32 * p.rows) {
+        auto mask = until - i >= 32 ? ~__mmask32(0) : __mmask32((1u << (until - i)) - 1);
         for (int o = 0; o < outputs; o++) {
-            auto weights = pairs(w + o * width + i, mask);
-            for (int r = 0; r < rows; r++) sums[0][o][r] = _mm512_dpbf16_ps(sums[0][o][r], weights, pairs(x + r * 32, mask));
+            auto weights = pairs(w + o * p.width + i, mask);
+            for (int r = 0; r < rows; r++) lanes[0][o][r] = _mm512_dpbf16_ps(lanes[0][o][r], weights, pairs(x + r * 32, mask));
         }
     }
     for (int o = 0; o < outputs; o++)
         for (int r = 0; r < rows; r++) {
-            for (int c = 1; c < chains; c++) sums[0][o][r] = _mm512_add_ps(sums[0][o][r], sums[c][o][r]);
-            p.put(r, output + o, _mm512_reduce_add_ps(sums[0][o][r]));
+            for (int c = 1; c < chains; c++) lanes[0][o][r] = _mm512_add_ps(lanes[0][o][r], lanes[c][o][r]);
+            sums[o * mostRows + first + r] += _mm512_reduce_add_ps(lanes[0][o][r]);
         }
 }
-template <int rows> YY_AVX512_BF16 void multiplyBFloat(const Product &p, int64_t begin, int64_t end) {
+/// Many rows take three outputs at a time, which share what is read of x: it does not fit the nearest cache.
+template <int rows>
+YY_AVX512_BF16 void addSome(const Product &p, int64_t first, int64_t begin, int64_t end, int64_t from, int64_t until, float *sums) {
     constexpr int outputs = rows <= 4 ? 1 : 3;
     int64_t o = begin;
-    for (; o + outputs <= end; o += outputs) paired<rows, outputs>(p, o);
-    for (; o < end; o++) paired<rows, 1>(p, o);
+    for (; o + outputs <= end; o += outputs) addPairs<rows, outputs>(p, first, o, from, until, sums + (o - begin) * mostRows);
+    for (; o < end; o++) addPairs<rows, 1>(p, first, o, from, until, sums + (o - begin) * mostRows);
 }
-constexpr decltype(&multiplyPortable) multiplyBFloats[] = {multiplyBFloat<1>, multiplyBFloat<2>, multiplyBFloat<3>, multiplyBFloat<4>,
-                                                           multiplyBFloat<5>, multiplyBFloat<6>, multiplyBFloat<7>, multiplyBFloat<8>};
+/// More than eight rows go in two halves, over some inputs of some outputs at a time, so that a half's x is read again from the nearest cache and the
+/// weights from the next.
+void multiplyBFloat(const Product &p, int64_t begin, int64_t end) {
+    constexpr decltype(&addSome<1>) kernels[] = {addSome<1>, addSome<2>, addSome<3>, addSome<4>, addSome<5>, addSome<6>, addSome<7>, addSome<8>};
+    constexpr int64_t outputs = 24;
+    int64_t halves = p.rows > 8 ? 2 : 1, half = (p.rows + halves - 1) / halves, inputs = halves == 2 ? 1024 : p.width;
+    for (int64_t o = begin; o < end; o += outputs) {
+        int64_t until = std::min(o + outputs, end);
+        float sums[outputs * mostRows] = {};
+        for (int64_t i = 0; i < p.width; i += inputs)
+            for (int64_t first = 0; first < p.rows; first += half) {
+                kernels[std::min(half, p.rows - first) - 1](p, first, o, until, i, std::min(i + inputs, p.width), sums);
+            }
+        for (int64_t at = o; at < until; at++)
+            for (int64_t row = 0; row < p.rows; row++) p.put(row, at, sums[(at - o) * mostRows + row]);
+    }
+}
 #endif
 
 at::Tensor matvec(const at::Tensor &x, const at::Tensor &w, const at::Tensor *bias) {
@@ -156,7 +173,7 @@ at::Tensor matvec(const at::Tensor &x, const at::Tensor &w, const at::Tensor *bi
     if (instructions().avx2) kernel = multiplyAVX2;
     if (instructions().avx512) kernel = multiplyAVX512;
     if (instructions().bfloat16) {
-        kernel = multiplyBFloats[rows - 1];
+        kernel = multiplyBFloat;
         interleaved = at::empty({(width + 31) / 32, rows, 32}, x.options());
         auto *to = static_cast<bf16 *>(interleaved.data_ptr());
         for (int64_t row = 0; row < rows; row++)

@@ -72,21 +72,39 @@ bool isFused(const at::Tensor &a, const at::Tensor &b) {
            && (a.scalar_type() == at::kBFloat16 || a.scalar_type() == at::kFloat);
 }
 
-/// What `body(row of x, row of the result, width)` makes of each row.
-template <class Body> at::Tensor byRow(const at::Tensor &x, const Body &body) {
-    auto y = at::empty_like(x);
+template <class T> YY_INLINE void add(const T *x, const T *more, T *sum, int64_t width) {
+    for (int64_t i = 0; i < width; i++) store(sum[i], widen(x[i]) + widen(more[i]));
+}
+YY_CLONES void addOf(const float *x, const float *more, float *sum, int64_t n) { add(x, more, sum, n); }
+YY_CLONES void addOf(const bf16 *x, const bf16 *more, bf16 *sum, int64_t n) { add(x, more, sum, n); }
+
+struct Normed {
+    at::Tensor sum, y;
+};
+
+/// What `body(row of the sum, row of the result, width)` makes of each row of x + more, or of x where `more` is null.
+template <class Body> Normed byRow(const at::Tensor &x, const yy_tensor &more, const Body &body) {
+    Normed normed{more ? at::empty_like(x) : x, at::empty_like(x)};
     int64_t width = x.size(-1), rows = width > 0 ? x.numel() / width : 0;
-    auto each = [&](auto *from, auto *to) {
+    auto each = [&](auto *from) {
+        using T = decltype(from);
+        auto *added = more ? static_cast<T>(tensor(more).data_ptr()) : nullptr;
+        auto *sum = static_cast<T>(normed.sum.data_ptr()), *to = static_cast<T>(normed.y.data_ptr());
         parallel(rows, std::max<int64_t>(1, (1 << 14) / std::max<int64_t>(width, 1)), [&](int64_t begin, int64_t end) {
-            for (int64_t row = begin; row < end; row++) body(from + row * width, to + row * width, width);
+            for (int64_t at = begin * width; at < end * width; at += width) {
+                if (added) addOf(from + at, added + at, sum + at, width);
+                body(sum + at, to + at, width);
+            }
         });
     };
-    if (x.scalar_type() == at::kBFloat16) {
-        each(static_cast<bf16 *>(x.data_ptr()), static_cast<bf16 *>(y.data_ptr()));
-    } else {
-        each(x.data_ptr<float>(), y.data_ptr<float>());
-    }
-    return y;
+    x.scalar_type() == at::kBFloat16 ? each(static_cast<bf16 *>(x.data_ptr())) : each(x.data_ptr<float>());
+    return normed;
+}
+
+/// Gives both, or the second alone where `sum` is null.
+void give(Normed &&normed, yy_tensor *sum, yy_tensor *out) {
+    if (sum) *sum = handle(std::move(normed.sum));
+    *out = handle(std::move(normed.y));
 }
 
 }  // namespace
@@ -94,30 +112,37 @@ template <class Body> at::Tensor byRow(const at::Tensor &x, const Body &body) {
 
 using namespace yy;
 
-yy_status yy_rms_norm(yy_tensor input, yy_tensor weight, double epsilon, yy_tensor *out) {
-    return guarded(out, [&] {
+yy_status yy_rms_norm(yy_tensor input, yy_tensor more, yy_tensor weight, double epsilon, yy_tensor *sum, yy_tensor *out) {
+    return guarded([&] {
         const auto &x = tensor(input), &w = tensor(weight);
         TORCH_CHECK(x.dim() >= 1 && w.dim() == 1 && x.size(-1) == w.size(0), "rmsNorm: ", x.sizes(), " and weight ", w.sizes(), " do not fit");
-        if (!isFused(x, w)) {
-            auto wide = x.to(at::kFloat);
+        TORCH_CHECK(!more || tensor(more).sizes() == x.sizes(), "rmsNorm: ", x.sizes(), " and ", more ? tensor(more).sizes() : x.sizes(), " do not fit");
+        if (!isFused(x, w) || (more && !isFused(x, tensor(more)))) {
+            auto total = more ? x + tensor(more) : x, wide = total.to(at::kFloat);
             auto scaled = wide * (wide * wide).mean(-1, true).add(epsilon).rsqrt();
-            return scaled.to(x.scalar_type()) * w;
+            return give({total, scaled.to(total.scalar_type()) * w}, sum, out);
         }
-        return byRow(x, [&](auto *from, auto *to, int64_t width) {
+        auto normed = byRow(x, more, [&](auto *from, auto *to, int64_t width) {
             normaliseOf(from, static_cast<decltype(to)>(w.data_ptr()), to, width, float(epsilon));
         });
+        give(std::move(normed), sum, out);
     });
 }
 
-yy_status yy_layer_norm(yy_tensor input, yy_tensor weight, yy_tensor bias, double epsilon, yy_tensor *out) {
-    return guarded(out, [&] {
+yy_status yy_layer_norm(yy_tensor input, yy_tensor more, yy_tensor weight, yy_tensor bias, double epsilon, yy_tensor *sum, yy_tensor *out) {
+    return guarded([&] {
         const auto &x = tensor(input), &w = tensor(weight);
+        TORCH_CHECK(!more || tensor(more).sizes() == x.sizes(), "layerNorm: ", x.sizes(), " and ", more ? tensor(more).sizes() : x.sizes(), " do not fit");
         bool fits = x.dim() >= 1 && w.dim() == 1 && x.size(-1) == w.size(0) && (!bias || tensor(bias).sizes() == w.sizes());
-        if (!fits || !isFused(x, w) || (bias && !isFused(x, tensor(bias)))) return at::layer_norm(x, w.sizes(), w, optional(bias), epsilon);
-        return byRow(x, [&](auto *from, auto *to, int64_t width) {
+        if (!fits || !isFused(x, w) || (bias && !isFused(x, tensor(bias))) || (more && !isFused(x, tensor(more)))) {
+            auto total = more ? x + tensor(more) : x;
+            return give({total, at::layer_norm(total, w.sizes(), w, optional(bias), epsilon)}, sum, out);
+        }
+        auto normed = byRow(x, more, [&](auto *from, auto *to, int64_t width) {
             using T = decltype(to);
             standardiseOf(from, static_cast<T>(w.data_ptr()), bias ? static_cast<T>(tensor(bias).data_ptr()) : nullptr, to, width, float(epsilon));
         });
+        give(std::move(normed), sum, out);
     });
 }
 

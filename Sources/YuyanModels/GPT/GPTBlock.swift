@@ -69,11 +69,11 @@ struct GPTBlock {
     func callAsFunction(_ x: Tensor, _ context: ForwardContext, _ seeds: DropoutSeeds?) throws -> Tensor {
         switch normPlace {
         case .before:
-            let x = try x + attention(attentionNorm(x), context).dropout(dropout, seeds, layer, 1)
-            return try x + feedForward(mlpNorm(x)).dropout(dropout, seeds, layer, 2)
+            let (x, y) = try mlpNorm(x, adding: attention(attentionNorm(x), context).dropout(dropout, seeds, layer, 1))
+            return try x + feedForward(y).dropout(dropout, seeds, layer, 2)
         case .after:
-            let x = try attentionNorm(x + attention(x, context).dropout(dropout, seeds, layer, 1))
-            return try mlpNorm(x + feedForward(x).dropout(dropout, seeds, layer, 2))
+            let x = try attentionNorm(x, adding: attention(x, context).dropout(dropout, seeds, layer, 1)).normed
+            return try mlpNorm(x, adding: feedForward(x).dropout(dropout, seeds, layer, 2)).normed
         }
     }
 

@@ -103,8 +103,7 @@ private struct Block {
     }
 
     func callAsFunction(_ x: Tensor, _ pass: Pass) throws -> Tensor {
-        let x = try x + attention(attentionNorm(x), pass).dropout(dropout, pass.seeds, layer, 1)
-        let y = try feedForwardNorm(x)
+        let (x, y) = try feedForwardNorm(x, adding: attention(attentionNorm(x), pass).dropout(dropout, pass.seeds, layer, 1))
         return try x + down(activation.gated(gate(y), up(y))).dropout(dropout, pass.seeds, layer, 2)
     }
 
