@@ -106,7 +106,8 @@ public final class KVCache: AttentionCache {
     }
 
     public func attention(
-        _ queries: Tensor, keys: Tensor, values: Tensor, layer number: Int, placing place: KeyPlacement?, documents: Tensor?, window: Int?, scale: Double
+        _ queries: Tensor, keys: Tensor, values: Tensor, layer number: Int, placing place: KeyPlacement?, documents: Tensor?, window: Int?,
+        scale: Double
     ) throws -> Tensor {
         let layer = try opened(number, for: keys.size(1), place)
         if layer.buffers.count == 3 { try layer.buffers[2].store(keys, at: layer.count) }

@@ -58,20 +58,21 @@ extension Tensor {
         }
     }
 
-    /// Puts keys and values [batch, new, group, width] into those of a cache, [batch, group, place, width], from place `start` on, and gives the causal attention of queries
-    /// over all up to there: `attention`, in one call.
+    /// Puts keys and values [batch, new, group, width] into those of a cache, [batch, group, place, width], from place `start` on, and gives the causal
+    /// attention of queries over all up to there: `attention`, in one call.
     public static func attention(
         _ queries: Tensor, storing keys: Tensor, _ values: Tensor, in cache: (keys: Tensor, values: Tensor), at start: Int, documents: Tensor? = nil,
         window: Int? = nil, scale: Double
     ) throws -> Tensor {
         try make("attention", queries, cache.keys) {
             yy_cached_attention(
-                queries.handle, keys.handle, values.handle, cache.keys.handle, cache.values.handle, Int64(start), documents?.handle, Int64(window ?? 0),
-                scale, $0)
+                queries.handle, keys.handle, values.handle, cache.keys.handle, cache.values.handle, Int64(start), documents?.handle,
+                Int64(window ?? 0), scale, $0)
         }
     }
 
-    /// Row i of a cache [row, group, place, ...] on the CPU becomes what row `order[i]` was, for the first `places` places, where they lie: rows that stay are not touched.
+    /// Row i of a cache [row, group, place, ...] on the CPU becomes what row `order[i]` was, for the first `places` places, where they lie: rows that stay
+    /// are not touched.
     public func reorderInPlace(_ order: [Int], places: Int) throws {
         precondition(order.count == size(0), "\(order.count) rows of \(self)")
         try check(yy_reorder(handle, order.map(Int64.init), Int64(places)), "reorderInPlace", self)

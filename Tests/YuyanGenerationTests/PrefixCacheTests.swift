@@ -16,7 +16,8 @@ import YuyanText
 
     private func greedy(
         _ model: any LanguageModel, _ prompt: [Int32], _ count: Int, _ prefixes: PrefixCache?, samples: Int = 1,
-        overflow: GenerationConfiguration.Overflow = .error, draft: (any LanguageModel)? = nil, adjust: (inout GenerationConfiguration) -> Void = { _ in }
+        overflow: GenerationConfiguration.Overflow = .error, draft: (any LanguageModel)? = nil,
+        adjust: (inout GenerationConfiguration) -> Void = { _ in }
     ) async throws -> [Int32] {
         var configuration = GenerationConfiguration.greedy(maxTokens: count)
         (configuration.samples, configuration.overflow) = (samples, overflow)

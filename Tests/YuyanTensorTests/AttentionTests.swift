@@ -229,14 +229,17 @@ import Testing
     }
 
     /// As `indexSelect` does, without touching what is behind.
-    @Test(arguments: [[1, 0, 2, 3], [0, 0, 1, 3], [3, 2, 1, 0], [1, 2, 3, 0], [2, 2, 2, 2], [0, 1, 2, 3]]) @Engine func reorderingACache(order: [Int]) throws {
+    @Test(arguments: [[1, 0, 2, 3], [0, 0, 1, 3], [3, 2, 1, 0], [1, 2, 3, 0], [2, 2, 2, 2], [0, 1, 2, 3]]) @Engine
+    func reorderingACache(order: [Int]) throws {
         let indices = try Tensor(order.map(Int64.init))
         for (shape, dtype) in [([4, 3, 300, 64], DType.bfloat16), ([4, 2, 70, 8], .int8), ([4, 2, 5000], .float32)] {
             let before = try (draw(shape, seed: 7) * 50).to(dtype)
             for places in [0, 1, shape[2] - 3] {
                 let cache = try before.clone()
                 try cache.reorderInPlace(order, places: places)
-                func part(_ x: Tensor, _ start: Int, _ length: Int) throws -> [Float] { try x.narrow(2, start: start, length: length).to(.float32).array(Float.self) }
+                func part(_ x: Tensor, _ start: Int, _ length: Int) throws -> [Float] {
+                    try x.narrow(2, start: start, length: length).to(.float32).array(Float.self)
+                }
                 #expect(try part(cache, 0, places) == part(before.indexSelect(0, indices), 0, places))
                 #expect(try part(cache, places, shape[2] - places) == part(before, places, shape[2] - places))
             }
