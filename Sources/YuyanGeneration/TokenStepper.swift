@@ -70,11 +70,11 @@ import YuyanTensor
     /// What follows each of the last tokens of each row, which the model reads now: places are rows · count.
     func logits(last count: Int = 1) throws -> Logits {
         precondition(count <= unread, "\(count) of \(unread) unread tokens")
+        if !isEndless, cache.length + unread > model.contextLength {
+            cache = KVCache(for: model, batch: rows.count, capacity: model.contextLength, precision: cache.precision)
+            unread = min(rows[0].count, window + count - 1)
+        }
         return try model.infer(rows: rows.count * unread) {
-            if !isEndless, cache.length + unread > model.contextLength {
-                cache = KVCache(for: model, batch: rows.count, capacity: model.contextLength, precision: cache.precision)
-                unread = min(rows[0].count, window + count - 1)
-            }
             var rest = rows.map { $0.suffix(unread) }
             var hidden: Tensor
             repeat {
