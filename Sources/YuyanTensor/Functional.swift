@@ -22,18 +22,12 @@ extension Tensor {
 
     /// `self` + more, and its `layerNorm`.
     public func layerNorm(adding more: Tensor, _ weight: Tensor, _ bias: Tensor?, epsilon: Double) throws -> (sum: Tensor, normed: Tensor) {
-        var sum: yy_tensor?
-        let normed = try Self.make("layerNorm", self, more) { yy_layer_norm(handle, more.handle, weight.handle, bias?.handle, epsilon, &sum, $0) }
-        guard let sum else { preconditionFailure("layerNorm made no sum") }
-        return (Tensor(owning: sum), normed)
+        try pair("layerNorm", more) { yy_layer_norm(handle, more.handle, weight.handle, bias?.handle, epsilon, $0, $1) }
     }
 
     /// `self` + more, and its `rmsNorm`.
     public func rmsNorm(adding more: Tensor, _ weight: Tensor, epsilon: Double) throws -> (sum: Tensor, normed: Tensor) {
-        var sum: yy_tensor?
-        let normed = try Self.make("rmsNorm", self, more) { yy_rms_norm(handle, more.handle, weight.handle, epsilon, &sum, $0) }
-        guard let sum else { preconditionFailure("rmsNorm made no sum") }
-        return (Tensor(owning: sum), normed)
+        try pair("rmsNorm", more) { yy_rms_norm(handle, more.handle, weight.handle, epsilon, $0, $1) }
     }
 
     /// x·σ(x)·factor: the gate of a feed-forward layer (Shazeer 2020, "GLU Variants").

@@ -106,14 +106,15 @@ extension Tensor {
         try pair("sorted") { yy_sort(handle, Int32(dimension), descending, $0, $1) }
     }
 
-    private func pair(
-        _ operation: StaticString, _ body: (UnsafeMutablePointer<yy_tensor?>, UnsafeMutablePointer<yy_tensor?>) -> yy_status
-    ) throws -> (values: Tensor, indices: Tensor) {
-        var values: yy_tensor?
-        var indices: yy_tensor?
-        try check(body(&values, &indices), operation, self)
-        guard let values, let indices else { preconditionFailure("\(operation) made no tensors") }
-        return (Tensor(owning: values), Tensor(owning: indices))
+    /// Two tensors that one call makes of this, and maybe another.
+    func pair(
+        _ operation: StaticString, _ other: Tensor? = nil, _ body: (UnsafeMutablePointer<yy_tensor?>, UnsafeMutablePointer<yy_tensor?>) -> yy_status
+    ) throws -> (Tensor, Tensor) {
+        var first: yy_tensor?
+        var second: yy_tensor?
+        try check(body(&first, &second), operation, self, other)
+        guard let first, let second else { preconditionFailure("\(operation) made no tensors") }
+        return (Tensor(owning: first), Tensor(owning: second))
     }
 
     // MARK: Products

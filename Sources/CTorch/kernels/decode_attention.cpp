@@ -6,10 +6,6 @@
 
 #include <vector>
 
-#if YY_X86
-#include <immintrin.h>
-#endif
-
 namespace yy {
 namespace {
 
@@ -60,11 +56,6 @@ YY_AVX512_BF16 YY_INLINE __m512 sums(const __m512 *a) {
     return _mm512_add_ps(_mm512_shuffle_f32x4(first, second, 0x88), _mm512_shuffle_f32x4(first, second, 0xdd));
 }
 
-/// Sixteen numbers in float32.
-YY_AVX512_BF16 YY_INLINE __m512 wide(const bf16 *from) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from))), 16));
-}
-
 /// For widths that are multiples of 64: scores of 16 keys at a time by pairs of bfloat16, values by float32 for all of the heads together.
 template <int heads> YY_AVX512_BF16 void attendPairs(const View<bf16> &view, float *scores) {
     constexpr int chains = heads == 1 ? 2 : 1;  // of keys, so that one sum does not wait for another
@@ -101,7 +92,7 @@ template <int heads> YY_AVX512_BF16 void attendPairs(const View<bf16> &view, flo
                 for (auto &one : some) one = _mm512_setzero_ps();
         auto add = [&](int64_t t, int chain) YY_AVX512_BF16 __attribute__((always_inline)) {
             const bf16 *v = view.v + t * view.strideV + i;
-            __m512 values[4] = {wide(v), wide(v + 16), wide(v + 32), wide(v + 48)};
+            __m512 values[4] = {sixteen(v), sixteen(v + 16), sixteen(v + 32), sixteen(v + 48)};
             for (int head = 0; head < heads; head++) {
                 auto p = _mm512_set1_ps(scores[head * keys + t]);
                 for (int part = 0; part < 4; part++) mixed[chain][head][part] = _mm512_fmadd_ps(p, values[part], mixed[chain][head][part]);
@@ -128,22 +119,20 @@ template <class T> at::Tensor attended(const at::Tensor &q, const at::Tensor &k,
     auto o = at::empty({batch, queries, heads, width}, q.options());
     auto *qs = static_cast<T *>(q.data_ptr()), *ks = static_cast<T *>(k.data_ptr()), *vs = static_cast<T *>(v.data_ptr());
     auto *os = static_cast<T *>(o.data_ptr());
-    int64_t each = heads / groups, parts = (each + mostHeads - 1) / mostHeads;  // of a group's heads
-    parallel(batch * queries * groups * parts, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
+    Parts parts{batch, queries, heads, groups, keys, width, causal, window};
+    parallel(parts.count(), parts.grain(), [&](int64_t begin, int64_t end) {
         std::vector<float> scores(size_t(keys * mostHeads)), sum(static_cast<size_t>(width));
         for (int64_t i = begin; i < end; i++) {
-            int64_t part = i % parts, group = i / parts % groups, query = i / parts / groups % queries, b = i / parts / groups / queries;
-            int64_t head = group * each + part * mostHeads;
-            int64_t last = causal ? keys - queries + query + 1 : keys, first = window > 0 ? std::max<int64_t>(0, last - window) : 0;
-            View<T> view{qs + b * q.stride(0) + query * q.stride(1) + head * q.stride(2),
-                         ks + b * k.stride(0) + group * k.stride(2) + first * k.stride(1),
-                         vs + b * v.stride(0) + group * v.stride(2) + first * v.stride(1),
-                         os + ((b * queries + query) * heads + head) * width,
-                         std::min(mostHeads, each - part * mostHeads),
+            auto part = parts[i];
+            View<T> view{qs + part.batch * q.stride(0) + part.query * q.stride(1) + part.head * q.stride(2),
+                         ks + part.batch * k.stride(0) + part.group * k.stride(2) + part.first * k.stride(1),
+                         vs + part.batch * v.stride(0) + part.group * v.stride(2) + part.first * v.stride(1),
+                         os + ((part.batch * queries + part.query) * heads + part.head) * width,
+                         part.heads,
                          q.stride(2),
                          k.stride(1),
                          v.stride(1),
-                         last - first,
+                         part.last - part.first,
                          width,
                          float(scale)};
             if constexpr (sizeof(T) == 4) {

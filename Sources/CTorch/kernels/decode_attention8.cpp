@@ -7,10 +7,6 @@
 
 #include <vector>
 
-#if YY_X86
-#include <immintrin.h>
-#endif
-
 namespace yy {
 namespace {
 
@@ -291,26 +287,23 @@ template <class T> at::Tensor attended(const at::Tensor &q, const Rows &keyRows,
 #if YY_X86
     bool isFast = instructions().vnni && width % 64 == 0 && width <= mostWidth;
 #endif
-    int64_t each = heads / groups, parts = (each + mostHeads - 1) / mostHeads;  // of a group's heads
-    parallel(batch * groups * parts * queries, std::max<int64_t>(1, 16384 / std::max<int64_t>(1, keys * width)), [&](int64_t begin, int64_t end) {
+    Parts parts{batch, queries, heads, groups, keys, width, causal, window};
+    parallel(parts.count(), parts.grain(), [&](int64_t begin, int64_t end) {
         std::vector<float> weights(size_t(keys * mostHeads)), sums(size_t(width * mostHeads));
         std::vector<int8_t> halves(size_t(2 * width * mostHeads));
         for (int64_t i = begin; i < end; i++) {
-            // Queries of one group follow each other: what the first reads, the others find in the cache.
-            int64_t query = i % queries, part = i / queries % parts, group = i / queries / parts % groups, b = i / queries / parts / groups;
-            int64_t head = group * each + part * mostHeads;
-            int64_t last = causal ? keys - queries + query + 1 : keys, first = window > 0 ? std::max<int64_t>(0, last - window) : 0;
-            View<T> view{qs + b * q.stride(0) + query * q.stride(1) + head * q.stride(2),
-                         ks + b * k.stride(0) + group * k.stride(1) + first * k.stride(2),
-                         vs + b * v.stride(0) + group * v.stride(1) + first * v.stride(2),
-                         ksScales + b * scalesK.stride(0) + group * scalesK.stride(1) + first,
-                         vsScales + b * scalesV.stride(0) + group * scalesV.stride(1) + first,
-                         os + ((b * queries + query) * heads + head) * width,
-                         std::min(mostHeads, each - part * mostHeads),
+            auto part = parts[i];
+            View<T> view{qs + part.batch * q.stride(0) + part.query * q.stride(1) + part.head * q.stride(2),
+                         ks + part.batch * k.stride(0) + part.group * k.stride(1) + part.first * k.stride(2),
+                         vs + part.batch * v.stride(0) + part.group * v.stride(1) + part.first * v.stride(2),
+                         ksScales + part.batch * scalesK.stride(0) + part.group * scalesK.stride(1) + part.first,
+                         vsScales + part.batch * scalesV.stride(0) + part.group * scalesV.stride(1) + part.first,
+                         os + ((part.batch * queries + part.query) * heads + part.head) * width,
+                         part.heads,
                          q.stride(2),
                          k.stride(2),
                          v.stride(2),
-                         last - first,
+                         part.last - part.first,
                          width,
                          float(scale)};
             Scratch scratch{weights.data(), sums.data(), halves.data()};

@@ -10,10 +10,6 @@
 
 #include <vector>
 
-#if YY_X86
-#include <immintrin.h>
-#endif
-
 namespace yy {
 namespace {
 

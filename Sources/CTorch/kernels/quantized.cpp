@@ -9,10 +9,6 @@
 
 #include <vector>
 
-#if YY_X86
-#include <immintrin.h>
-#endif
-
 namespace yy {
 namespace {
 
@@ -259,12 +255,6 @@ YY_CLONES void roundRowOf(const float *x, int64_t n, int64_t r, int32_t z, int8_
 YY_CLONES void roundRowOf(const bf16 *x, int64_t n, int64_t r, int32_t z, int8_t *q, float *s, int32_t *o) { roundRow(x, n, r, z, q, s, o); }
 
 #if YY_X86
-/// Sixteen numbers in float32.
-YY_AVX512 YY_INLINE __m512 sixteen(const float *x) { return _mm512_loadu_ps(x); }
-YY_AVX512 YY_INLINE __m512 sixteen(const bf16 *x) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(x))), 16));
-}
-
 /// `roundRow`, the same to the bit, in a quarter of the time.
 template <class T> YY_AVX512 void roundRowAVX512(const T *x, int64_t inputs, int64_t rows, int32_t zero, int8_t *q, float *scales, int32_t *offsets) {
     auto magnitude = _mm512_set1_epi32(0x7fffffff);

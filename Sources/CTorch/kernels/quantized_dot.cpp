@@ -1,10 +1,6 @@
 // The inner products of quantised matrices with a few rows, in three versions (docs/kernels.md).
 #include "quantized.h"
 
-#if YY_X86
-#include <immintrin.h>
-#endif
-
 namespace yy {
 
 template <int bits> void dotPortable(const Tile &tile, const Activations &x, float *sums) {
